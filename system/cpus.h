@@ -1,0 +1,125 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * vCPUs: their threads, how they are kicked, and what devices may do to them.  The target
+ * architecture embeds Vcpu as the first member of its own struct.
+ */
+#ifndef SYSTEM_CPUS_H
+#define SYSTEM_CPUS_H
+
+#include "system/irq.h"
+#include "system/memory.h"
+
+typedef struct Vcpu Vcpu;
+
+/* What can wait to be taken by a vCPU: bits of Vcpu.events. */
+typedef enum VcpuEvent {
+    VCPU_EV_INTR = 1u << 0,  /* level: the local APIC (or the PIC, without one) has a vector to give */
+    VCPU_EV_NMI = 1u << 1,
+    VCPU_EV_SMI = 1u << 2,
+    VCPU_EV_INIT = 1u << 3,
+    VCPU_EV_SIPI = 1u << 4,  /* Vcpu.sipi_vector */
+    VCPU_EV_MCE = 1u << 5,
+    VCPU_EV_EXIT = 1u << 6,  /* leave vcpu_run: stop, work or reset is wanted */
+    VCPU_EV_TLB = 1u << 7,   /* another thread changed what TLBs cache: flush everything */
+} VcpuEvent;
+
+/*
+ * The local interrupt controller as its CPU sees it.  Calls come from that vCPU's own thread with the
+ * big lock held.  The chip (hw/intc/apic.c) fills this in and the board hands it to the CPU.
+ */
+typedef struct VcpuIntc {
+    void *opaque;
+    int (*acknowledge)(void *opaque); /* takes the highest vector that may be delivered; -1: none after all */
+    uint8_t (*get_tpr)(void *opaque); /* 8 bits; CR8 is its high half */
+    void (*set_tpr)(void *opaque, uint8_t tpr);
+    uint64_t (*get_base)(void *opaque); /* IA32_APIC_BASE */
+    bool (*set_base)(void *opaque, uint64_t val); /* false: #GP */
+    bool (*msr_read)(void *opaque, uint32_t msr, uint64_t *val); /* 0x800-0x8ff, 0x6e0; false: #GP */
+    bool (*msr_write)(void *opaque, uint32_t msr, uint64_t val);
+} VcpuIntc;
+
+struct Vcpu {
+    /* constant after creation */
+    unsigned index;    /* 0.. */
+    uint32_t apic_id;
+    AddressSpace *as_mem;  /* normal mode */
+    AddressSpace *as_smm;  /* in system management mode */
+    AddressSpace *as_io;
+    const VcpuIntc *intc;  /* NULL: none (machine without APIC and PIC) */
+    void *accel;           /* the accelerator's own */
+
+    /* any thread, atomic */
+    atomic_uint events;    /* VcpuEvent bits */
+    atomic_bool halted;    /* HLT, or waiting for SIPI: written by the vCPU's thread and reset */
+
+    /* guarded by the big lock */
+    uint8_t sipi_vector;
+    bool stopped;          /* the thread is parked between vcpu_run calls */
+    bool stop;             /* it shall park */
+    bool created, unplug;
+    GQueue work;           /* VcpuWork, run in the vCPU's thread between runs */
+    GCond cond;            /* with the big lock: signalled to leave a halt or a park */
+    GThread *thread;
+    int thread_id;         /* the kernel's, for query-cpus */
+    atomic_bool in_run;    /* inside accel->vcpu_run */
+};
+
+/* Events, any thread.  vcpu_event_set kicks the vCPU when the bit was not set. */
+void vcpu_event_set(Vcpu *v, uint32_t bits);
+void vcpu_event_clear(Vcpu *v, uint32_t bits);
+void vcpu_kick(Vcpu *v); /* makes it leave guest code or a halt soon; async-signal-safe */
+
+/* INTR input as an irq line, for a board without local APIC. */
+IrqLine vcpu_intr_line(Vcpu *v);
+
+/*
+ * The list; entries are added at start-up and by hot plug under the big lock, and only appended.
+ * vcpu_count() and vcpu_get() may be called in any thread.
+ */
+unsigned vcpu_count(void);
+Vcpu *vcpu_get(unsigned i);
+Vcpu *vcpu_current(void); /* of this thread; NULL: not a vCPU thread */
+
+/* Runs @fn in the vCPU's own thread between guest instructions; caller holds the big lock, waits (dropping it). */
+void vcpu_run_on(Vcpu *v, void (*fn)(Vcpu *v, void *opaque), void *opaque);
+/* As above without waiting. */
+void vcpu_run_on_async(Vcpu *v, void (*fn)(Vcpu *v, void *opaque), void *opaque);
+
+/* Stops and starts all threads; under the big lock; used by runstate only. */
+void vcpus_pause(void);
+void vcpus_resume(void);
+void vcpus_shutdown(void); /* ends the threads; process exit */
+
+/* A20 gate as the board sees it: all vCPUs mask address bit 20 when it is off. */
+void vcpus_set_a20(bool enabled);
+bool vcpus_a20(void);
+
+/*
+ * What the target architecture provides (target/i386/cpu.c defines it).  Under the big lock.
+ */
+typedef struct CpuTopology {
+    unsigned sockets, dies, cores, threads; /* as -smp gave them, all at least 1 */
+    unsigned cpus, max_cpus;
+} CpuTopology;
+
+typedef struct TargetOps {
+    /* A new, reset vCPU of @model ("qemu64,+avx"); no thread yet.  NULL and *errp on failure. */
+    Vcpu *(*vcpu_new)(const char *model, unsigned index, uint32_t apic_id, const CpuTopology *topo, Error **errp);
+    void (*vcpu_free)(Vcpu *v);
+    void (*vcpu_reset)(Vcpu *v, bool bsp); /* RESET; @bsp runs, the others wait for SIPI */
+    void (*print_registers)(Vcpu *v, GString *out);
+    void (*print_models)(FILE *f); /* -cpu help */
+    /* Guest-virtual read for the monitor and gdb: current mode's translation, no faults. */
+    bool (*read_virtual)(Vcpu *v, uint64_t addr, void *buf, size_t len);
+    bool (*write_virtual)(Vcpu *v, uint64_t addr, const void *buf, size_t len);
+    uint64_t (*get_pc)(Vcpu *v); /* linear */
+    void (*disassemble)(Vcpu *v, uint64_t addr, unsigned count, bool physical, GString *out);
+    uint32_t (*cpuid_features)(Vcpu *v, uint32_t *edx1, uint32_t *ecx1); /* returns leaf 1 EAX (signature) */
+} TargetOps;
+extern const TargetOps target_ops;
+
+/* Board: creates @n-th vCPU with its address spaces and interrupt controller; starts parked. */
+Vcpu *vcpu_create(const char *model, unsigned index, uint32_t apic_id, const CpuTopology *topo,
+                  AddressSpace *mem, AddressSpace *smm, AddressSpace *io, Error **errp);
+
+#endif

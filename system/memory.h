@@ -1,0 +1,191 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The guest's address spaces as a tree of regions, rendered into a sorted flat view.
+ *
+ * Changing the tree: under the big lock, between mem_transaction_begin() and _commit()
+ * when several changes belong together (each call alone is its own transaction).  A commit
+ * renders the flat views anew and tells the listeners.  Reading: RAM accesses through
+ * address_space_*() need no lock (RCU); I/O handlers run under the big lock, which the
+ * dispatcher takes when the caller does not hold it.
+ *
+ * Where regions overlap inside one container, the higher priority wins; at equal priority
+ * the one added later.  Addresses are unsigned 64-bit; a region of size 2^64 is not
+ * representable: address spaces' roots use MEM_SIZE_MAX (2^64 - 1).
+ */
+#ifndef SYSTEM_MEMORY_H
+#define SYSTEM_MEMORY_H
+
+#include "util/error.h"
+
+typedef uint64_t hwaddr;
+#define MEM_SIZE_MAX UINT64_MAX
+
+typedef struct MemRegion MemRegion;
+typedef struct AddressSpace AddressSpace;
+typedef struct FlatView FlatView;
+typedef struct RamBlock RamBlock;
+
+typedef enum MemResult {
+    MEM_OK,
+    MEM_UNASSIGNED, /* nobody there: reads gave all ones */
+    MEM_REJECTED,   /* ROM written, size refused, or not RAM where only RAM is allowed */
+} MemResult;
+
+/*
+ * Handlers of an I/O region.  @off is the offset inside the region, @size 1, 2, 4 or 8 and
+ * within [min_size, max_size]; @off is aligned to @size unless `unaligned`.  Wider accesses
+ * are split (low address first), narrower reads are widened to an aligned min_size unit and cut,
+ * narrower writes arrive with the other bytes of the unit zero.  With `exact`, accesses outside
+ * [min_size, max_size] never reach the handlers: reads give all ones, writes are ignored.
+ * Values are little-endian numbers (bit 0..7 is the byte at the lowest address) unless `big_endian`.
+ */
+typedef struct MemOps {
+    uint64_t (*read)(void *opaque, hwaddr off, unsigned size);  /* NULL: reads give all ones */
+    void (*write)(void *opaque, hwaddr off, uint64_t val, unsigned size); /* NULL: ignored */
+    uint8_t min_size; /* 0 means 1 */
+    uint8_t max_size; /* 0 means 4 */
+    bool unaligned;
+    bool exact;
+    bool big_endian;
+} MemOps;
+
+typedef enum MemKind {
+    MEM_CONTAINER,
+    MEM_IO,
+    MEM_RAM,
+    MEM_ROM,        /* reads from RAM, writes ignored */
+    MEM_ROM_DEVICE, /* reads from RAM, writes go to ops */
+    MEM_ALIAS,
+} MemKind;
+
+struct MemRegion {
+    MemKind kind;
+    const char *name; /* owned copy */
+    uint64_t size;
+    hwaddr addr; /* in parent */
+    int priority;
+    bool enabled;
+    bool readonly; /* RAM seen through this region cannot be written */
+    const MemOps *ops;
+    void *opaque;
+    RamBlock *ram;
+    MemRegion *target; /* of an alias */
+    hwaddr target_off;
+    MemRegion *parent;
+    GPtrArray *children; /* highest priority first */
+};
+
+/* Initialisers; no lock needed.  The owner embeds the region and calls mem_destroy() (which also unlinks it). */
+void mem_init_container(MemRegion *r, const char *name, uint64_t size);
+void mem_init_io(MemRegion *r, const MemOps *ops, void *opaque, const char *name, uint64_t size);
+bool mem_init_ram(MemRegion *r, const char *name, uint64_t size, Error **errp); /* zeroed, size rounded up to pages */
+bool mem_init_rom(MemRegion *r, const char *name, uint64_t size, Error **errp);
+bool mem_init_rom_device(MemRegion *r, const MemOps *ops, void *opaque, const char *name, uint64_t size,
+                         Error **errp);
+void mem_init_alias(MemRegion *r, const char *name, MemRegion *target, hwaddr target_off, uint64_t size);
+void mem_destroy(MemRegion *r);
+
+/* The tree. */
+void mem_transaction_begin(void);
+void mem_transaction_commit(void);
+void mem_add(MemRegion *parent, hwaddr at, MemRegion *child);               /* priority 0 */
+void mem_add_prio(MemRegion *parent, hwaddr at, MemRegion *child, int prio); /* overlap intended */
+void mem_remove(MemRegion *child); /* from its parent; fine when it has none */
+void mem_set_enabled(MemRegion *r, bool enabled);
+void mem_set_readonly(MemRegion *r, bool readonly);
+void mem_set_addr(MemRegion *r, hwaddr at);
+void mem_set_size(MemRegion *r, uint64_t size);
+void mem_set_alias(MemRegion *r, MemRegion *target, hwaddr target_off);
+
+/* RAM of a RAM, ROM or ROM device region. */
+uint8_t *mem_ram_ptr(const MemRegion *r); /* host address of offset 0; valid until mem_destroy() */
+
+/* Dirty bitmaps, one per client and 4 KiB page.  Any thread, atomic. */
+typedef enum DirtyClient { DIRTY_DISPLAY, DIRTY_CODE, DIRTY_MIGRATION, DIRTY_CLIENTS } DirtyClient;
+void mem_set_dirty(const MemRegion *r, hwaddr off, uint64_t len); /* for all clients */
+/* Was any page of the range dirty for @client?  Clears it. */
+bool mem_test_clear_dirty(const MemRegion *r, DirtyClient client, hwaddr off, uint64_t len);
+/* While false (the default for display and migration), writers need not report to that client. */
+void mem_set_dirty_tracking(const MemRegion *r, DirtyClient client, bool on);
+
+/* Address spaces.  Roots are containers. */
+struct AddressSpace {
+    const char *name;
+    MemRegion *root;
+    FlatView *_Atomic view; /* RCU */
+    GPtrArray *listeners;
+};
+void address_space_init(AddressSpace *as, MemRegion *root, const char *name);
+void address_space_destroy(AddressSpace *as);
+
+/*
+ * Access of any length; splits at region borders.  Reads of nothing give all ones.  The result is the
+ * worst of its parts.  @ram_only: I/O regions count as MEM_REJECTED (device DMA).
+ */
+MemResult address_space_read(AddressSpace *as, hwaddr addr, void *buf, uint64_t len);
+MemResult address_space_write(AddressSpace *as, hwaddr addr, const void *buf, uint64_t len);
+MemResult dma_read(AddressSpace *as, hwaddr addr, void *buf, uint64_t len);
+MemResult dma_write(AddressSpace *as, hwaddr addr, const void *buf, uint64_t len);
+
+/* One CPU or port access of 1, 2, 4 or 8 bytes, as a little-endian number. */
+MemResult address_space_load(AddressSpace *as, hwaddr addr, unsigned size, uint64_t *val);
+MemResult address_space_store(AddressSpace *as, hwaddr addr, unsigned size, uint64_t val);
+
+/*
+ * Direct access for CPUs' TLBs and zero-copy DMA: what lies at @addr.
+ * RAM: host address of @addr and how many bytes follow it contiguously in this range.
+ * The pointer stays valid until the next flat view change that a listener is told of.
+ */
+typedef struct MemLookup {
+    uint8_t *host;     /* NULL: not RAM or ROM */
+    bool writable;     /* plain RAM: may be written through @host (then mem_lookup_dirty) */
+    bool rom;          /* reads may use @host, writes must go through address_space_store */
+    uint64_t avail;    /* bytes from @addr to the end of the range */
+    RamBlock *ram;     /* for dirty tracking and the code cache; NULL: not RAM or ROM */
+    uint64_t ram_off;  /* of @addr in @ram */
+} MemLookup;
+MemLookup address_space_lookup(AddressSpace *as, hwaddr addr);
+
+/*
+ * RAM blocks: what a page of guest code is keyed by.  `dirty_code` has one byte a page: non-zero means
+ * that translated or decoded code comes from this page, so that writers must call ram_code_written()
+ * before the write becomes visible to execution.
+ */
+struct RamBlock {
+    const char *name;
+    uint8_t *host;
+    uint64_t size;           /* bytes, whole pages */
+    int fd;                  /* memfd; -1: anonymous */
+    unsigned id;             /* small number, unique while the block lives */
+    atomic_uchar *code_page; /* one a 4 KiB page */
+    _Atomic uint64_t *dirty[DIRTY_CLIENTS]; /* bitmap; NULL: never tracked */
+    atomic_uint tracking;    /* bit per DirtyClient */
+};
+
+/* Called (any thread) when a page with code_page set is written by a device, DMA or a CPU; set by the accelerator. */
+typedef void RamCodeWritten(RamBlock *ram, uint64_t off, uint64_t len);
+void ram_set_code_hook(RamCodeWritten *hook);
+void ram_code_written(RamBlock *ram, uint64_t off, uint64_t len); /* checks code_page, then calls the hook */
+/* After a write through a host pointer: dirty bits of clients that track, and the code hook.  Cheap when none. */
+void ram_written(RamBlock *ram, uint64_t off, uint64_t len);
+
+/* Listeners: told under the big lock at each commit that changed the view of @as. */
+typedef struct MemListener {
+    void (*commit)(struct MemListener *l, AddressSpace *as);
+} MemListener;
+void mem_listener_add(AddressSpace *as, MemListener *l);
+void mem_listener_remove(AddressSpace *as, MemListener *l);
+
+/* Visits the flat ranges in order of address, for listeners (KVM slots) and `info mtree -f`. */
+typedef struct FlatRangeInfo {
+    hwaddr addr;
+    uint64_t size;
+    MemRegion *region; /* the leaf */
+    hwaddr region_off;
+    bool readonly;
+} FlatRangeInfo;
+void address_space_each_range(AddressSpace *as, void (*fn)(void *opaque, const FlatRangeInfo *r), void *opaque);
+
+void mem_print_tree(AddressSpace *as, GString *out);
+
+#endif

@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The input hub: displays and the monitor send key and pointer events, the device that the
+ * guest uses gets them.  Keys are Linux input codes (KEY_A = 30, <linux/input-event-codes.h>).  Under the big lock.
+ */
+#ifndef UI_INPUT_H
+#define UI_INPUT_H
+
+#include "util/error.h"
+
+enum { INPUT_BTN_LEFT = 1, INPUT_BTN_RIGHT = 2, INPUT_BTN_MIDDLE = 4, INPUT_BTN_SIDE = 8, INPUT_BTN_EXTRA = 16 };
+#define INPUT_ABS_MAX 0x7fff
+
+typedef struct InputHandlerOps {
+    const char *name;
+    bool absolute;
+    void (*key)(void *opaque, unsigned code, bool down);                         /* NULL: no keyboard */
+    void (*rel)(void *opaque, int dx, int dy, int dz, unsigned buttons);        /* dz: wheel, down positive */
+    void (*abs)(void *opaque, int x, int y, int dz, unsigned buttons);          /* 0..INPUT_ABS_MAX */
+} InputHandlerOps;
+
+typedef struct InputHandler InputHandler;
+InputHandler *input_handler_add(const InputHandlerOps *ops, void *opaque);
+void input_handler_remove(InputHandler *h);
+void input_handler_activate(InputHandler *h); /* the guest started to use this one: it comes first of its sort */
+
+void input_key(unsigned code, bool down);
+void input_pointer_rel(int dx, int dy, int dz, unsigned buttons);
+void input_pointer_abs(int x, int y, int dz, unsigned buttons);
+bool input_pointer_is_absolute(void);
+
+/* Lamps, from the keyboard device to displays. */
+enum { INPUT_LED_SCROLL = 1, INPUT_LED_NUM = 2, INPUT_LED_CAPS = 4 };
+void input_set_leds(unsigned leds);
+unsigned input_leds(void);
+
+/* "ctrl-alt-delete" by QEMU's sendkey names; presses all, holds @hold_ms (0: 100), releases in reverse order. */
+bool input_sendkey(const char *keys, unsigned hold_ms, Error **errp);
+unsigned input_key_by_name(const char *name); /* 0: unknown */
+
+#endif
