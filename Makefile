@@ -129,7 +129,15 @@ $(BUILD)/tests/qtest/%: $(OBJ)/tests/qtest/%.o $(LIBQTEST) $(UTIL_OBJS)
 	@mkdir -p $(@D)
 	$(call say,LINK,$@)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBS)
 
-.PHONY: test-programs fuzz-programs
+# Flat guests: BIOS-style ROMs of 64 KiB, see tests/guest/guest.h.
+GUESTS := $(patsubst %.S,$(BUILD)/%.bin,$(wildcard tests/guest/*.S))
+$(BUILD)/tests/guest/%.bin: tests/guest/%.S tests/guest/rom.ld
+	@mkdir -p $(@D) $(OBJ)/tests/guest
+	$(call say,GUEST,$<)$(CC) -m64 -I. -c -MMD -MP -MT $@ -MF $(OBJ)/tests/guest/$*.d -o $(OBJ)/tests/guest/$*.o $< && \
+		$(LD) -m elf_x86_64 -T tests/guest/rom.ld -o $@ $(OBJ)/tests/guest/$*.o
+
+.PHONY: test-programs fuzz-programs guests
+guests: $(GUESTS)
 test-programs: $(LINKED_TESTS) $(QTESTS)
 fuzz-programs: $(FUZZ_TESTS)
 
