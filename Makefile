@@ -16,7 +16,7 @@ AUTO_INSTALL := $(filter run check check-% bench,$(MAKECMDGOALS))
 NO_CONFIG := $(and $(MAKECMDGOALS),$(if $(filter-out help clean distclean check-style deps-%,$(MAKECMDGOALS)),,y))
 
 # One job per processor, unless the user said how many.
-ifeq ($(filter -j%,$(MAKEFLAGS))$(filter --jobserver%,$(MAKEFLAGS)),)
+ifeq ($(MAKELEVEL)$(filter -j%,$(MAKEFLAGS)),0)
 MAKEFLAGS += -j$(shell nproc 2>/dev/null || echo 2)
 endif
 MAKEFLAGS += --no-print-directory

@@ -130,7 +130,7 @@ guest_main:
     mov $FROM, %esi
     mov $(WINDOW + 0x1ff9), %edi
     mov $4, %ecx
-    rep movsd
+    rep movsl
     EXPECT(%ebp, $1)
     EXPECT(%r9, $(WINDOW + 0x1ffd))
     EXPECT(%r10, $3)
