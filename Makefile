@@ -15,8 +15,8 @@ AUTO_INSTALL := $(filter run check check-% bench,$(MAKECMDGOALS))
 # These goals need no configuration.
 NO_CONFIG := $(and $(MAKECMDGOALS),$(if $(filter-out help clean distclean check-style deps-%,$(MAKECMDGOALS)),,y))
 
-# One job per processor, unless the user said how many.
-ifeq ($(MAKELEVEL)$(filter -j%,$(MAKEFLAGS)),0)
+# One job per processor, unless the user said how many (which make 4.3 tells only in its own command line).
+ifeq ($(MAKELEVEL)$(shell tr '\0' '\n' </proc/$$PPID/cmdline 2>/dev/null | grep -e '^-[a-z]*j' -e '^--jobs'),0)
 MAKEFLAGS += -j$(shell nproc 2>/dev/null || echo 2)
 endif
 MAKEFLAGS += --no-print-directory
