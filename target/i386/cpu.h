@@ -172,8 +172,18 @@ struct X86Cpu {
     uint32_t exc_error;
     uint64_t exc_cr2;
     int exc_in_delivery;    /* vector being delivered, for double faults; -1 */
+    bool exc_ext;           /* the event being delivered is not INT n: error codes of faults on the way carry EXT */
     sigjmp_buf exit_jmp;    /* to the run loop */
     bool jmp_valid;
+
+    /* --- debugging: debug.h --- */
+    bool dbg_slow;          /* RFLAGS.TF or instruction breakpoints: the run loop goes one instruction at a time */
+    bool dbg_step;          /* TF was set when the current instruction began */
+    uint32_t dbg_hits;      /* DR6 bits of traps to report after the current instruction */
+    bool wait_sipi;         /* halted by INIT */
+    bool monitor_armed;     /* MONITOR was executed */
+    uint64_t msr_misc[64];  /* MSRs that are merely kept: msr.c */
+    CpuTopology topo;
 
     /* --- the rest --- */
     const struct CpuModel *model;
