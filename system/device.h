@@ -79,6 +79,7 @@ typedef struct BusClass {
     const char *type; /* "PCI", "ISA": for info qtree */
     bool (*attach)(Bus *bus, Device *d, Error **errp); /* before class->realize; may be NULL */
     void (*detach)(Bus *bus, Device *d);               /* after class->unrealize; may be NULL */
+    void (*reset_device)(Bus *bus, Device *d);         /* before class->reset of @d; may be NULL */
     void (*reset)(Bus *bus);                           /* after its devices' reset; may be NULL */
     void (*print_device)(Bus *bus, Device *d, GString *out);
 } BusClass;
