@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * vCPUs: their threads, how they are kicked, and what devices may do to them.  The target
- * architecture embeds Vcpu as the first member of its own struct.
+ * architecture embeds Vcpu in its own struct (container_of leads back).
  */
 #ifndef SYSTEM_CPUS_H
 #define SYSTEM_CPUS_H

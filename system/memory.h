@@ -147,9 +147,9 @@ typedef struct MemLookup {
 MemLookup address_space_lookup(AddressSpace *as, hwaddr addr);
 
 /*
- * RAM blocks: what a page of guest code is keyed by.  `dirty_code` has one byte a page: non-zero means
- * that translated or decoded code comes from this page, so that writers must call ram_code_written()
- * before the write becomes visible to execution.
+ * RAM blocks: what a page of guest code is keyed by.  code_page has one byte a page: non-zero means that
+ * decoded or translated code comes from this page, so that writers through a host pointer must call
+ * ram_written() after the write.  That steps code_gen[page], which every cached block compares on entry.
  */
 struct RamBlock {
     const char *name;
@@ -158,6 +158,7 @@ struct RamBlock {
     int fd;                  /* memfd; -1: anonymous */
     unsigned id;             /* small number, unique while the block lives */
     atomic_uchar *code_page; /* one a 4 KiB page */
+    atomic_uint *code_gen;   /* one a 4 KiB page: stepped whenever a page with code_page set is written */
     _Atomic uint64_t *dirty[DIRTY_CLIENTS]; /* bitmap; NULL: never tracked */
     atomic_uint tracking;    /* bit per DirtyClient */
 };
@@ -165,7 +166,8 @@ struct RamBlock {
 /* Called (any thread) when a page with code_page set is written by a device, DMA or a CPU; set by the accelerator. */
 typedef void RamCodeWritten(RamBlock *ram, uint64_t off, uint64_t len);
 void ram_set_code_hook(RamCodeWritten *hook);
-void ram_code_written(RamBlock *ram, uint64_t off, uint64_t len); /* checks code_page, then calls the hook */
+/* For each page of the range with code_page set: steps code_gen, then calls the hook (which may clear code_page). */
+void ram_code_written(RamBlock *ram, uint64_t off, uint64_t len);
 /* After a write through a host pointer: dirty bits of clients that track, and the code hook.  Cheap when none. */
 void ram_written(RamBlock *ram, uint64_t off, uint64_t len);
 

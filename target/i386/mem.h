@@ -1,0 +1,150 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Guest memory as instructions see it: segmentation check, then the TLB, then the slow path (mmu.c).
+ * All functions may raise #GP, #SS, #PF or #AC and then do not return.  vCPU thread, no big lock held.
+ */
+#ifndef TARGET_I386_MEM_H
+#define TARGET_I386_MEM_H
+
+#include "target/i386/insn.h"
+
+typedef enum MemAccess { ACC_READ, ACC_WRITE, ACC_EXEC } MemAccess;
+
+/* Segment check outside flat code: limit, type, canonical address; returns the linear address. */
+uint64_t seg_linear_checked(X86Cpu *cpu, unsigned seg, uint64_t off, unsigned size, MemAccess acc);
+
+static inline uint64_t seg_linear(X86Cpu *cpu, const Insn *i, unsigned seg, uint64_t off, unsigned size, MemAccess acc)
+{
+    if (i->flags & INSN_FLAT) {
+        uint64_t lin = off + cpu->lin_base[seg]; /* non-canonical: the slow path raises #GP or #SS by i->seg */
+        return lin;
+    }
+    return seg_linear_checked(cpu, seg, off, size, acc);
+}
+
+/* Linear address of the instruction's memory operand. */
+static inline uint64_t insn_linear(X86Cpu *cpu, const Insn *i, unsigned size, MemAccess acc)
+{
+    return seg_linear(cpu, i, i->seg, insn_ea(cpu, i), size, acc);
+}
+
+static inline TlbEntry *tlb_entry(X86Cpu *cpu, uint64_t lin)
+{
+    return &cpu->tlb[(lin >> 12) & (TLB_SIZE - 1)];
+}
+
+/* Slow paths: TLB fill, page crossing, I/O, code pages, watchpoints. */
+uint64_t mmu_load_slow(X86Cpu *cpu, uint64_t lin, unsigned size);
+void mmu_store_slow(X86Cpu *cpu, uint64_t lin, uint64_t val, unsigned size);
+
+static inline bool tlb_hit(uint64_t tag, uint64_t lin, unsigned size)
+{
+    return tag == (lin & ~(uint64_t)0xfff) && (lin & 0xfff) <= 0x1000 - size;
+}
+
+/* Values of 1, 2, 4, 8 bytes at a linear address, at the current privilege. */
+static inline uint64_t mem_load(X86Cpu *cpu, uint64_t lin, unsigned size)
+{
+    TlbEntry *e = tlb_entry(cpu, lin);
+    if (G_LIKELY(tlb_hit(e->read, lin, size))) {
+        return ld_le((const void *)(lin + e->addend), size);
+    }
+    return mmu_load_slow(cpu, lin, size);
+}
+
+static inline void mem_store(X86Cpu *cpu, uint64_t lin, uint64_t val, unsigned size)
+{
+    TlbEntry *e = tlb_entry(cpu, lin);
+    if (G_LIKELY(tlb_hit(e->write, lin, size))) {
+        st_le((void *)(lin + e->addend), val, size);
+        return;
+    }
+    mmu_store_slow(cpu, lin, val, size);
+}
+
+/*
+ * Read-modify-write of up to 64 bytes: checks write permission first.  begin returns where to work: guest RAM itself, or
+ * cpu-private bounce bytes (page crossing, I/O, code page) that commit writes back.  Between the two nothing may fault.
+ * With @locked the access is atomic against other vCPUs: plain C11/GCC atomics on the returned pointer when `direct`, otherwise the
+ * MMU holds the global bus lock until commit.
+ */
+typedef struct MemRmw {
+    void *ptr;
+    uint64_t lin;
+    unsigned size;
+    bool direct, bus_locked;
+    uint8_t bounce[64] __attribute__((aligned(64)));
+} MemRmw;
+void mem_rmw_begin_slow(X86Cpu *cpu, MemRmw *m, uint64_t lin, unsigned size, bool locked);
+void mem_rmw_commit_slow(X86Cpu *cpu, MemRmw *m);
+
+static inline void mem_rmw_begin(X86Cpu *cpu, MemRmw *m, uint64_t lin, unsigned size, bool locked)
+{
+    TlbEntry *e = tlb_entry(cpu, lin);
+    if (G_LIKELY(tlb_hit(e->write, lin, size) && tlb_hit(e->read, lin, size) && !(locked && (lin & (size - 1))))) {
+        m->ptr = (void *)(lin + e->addend);
+        m->direct = true;
+        return;
+    }
+    mem_rmw_begin_slow(cpu, m, lin, size, locked);
+}
+
+static inline void mem_rmw_commit(X86Cpu *cpu, MemRmw *m)
+{
+    if (G_UNLIKELY(!m->direct)) {
+        mem_rmw_commit_slow(cpu, m);
+    }
+}
+
+/* Any number of bytes (up to 4096), page crossing included; the write is checked as a whole before its first byte. */
+void mem_read_bytes(X86Cpu *cpu, uint64_t lin, void *buf, unsigned len);
+void mem_write_bytes(X86Cpu *cpu, uint64_t lin, const void *buf, unsigned len);
+/* Raises what an access would raise, does nothing else. */
+void mem_probe(X86Cpu *cpu, uint64_t lin, unsigned len, MemAccess acc);
+
+/*
+ * Host pointer for string instructions: bytes from @lin to the end of its page that may be accessed directly; NULL when the
+ * slow path must be used (I/O, code page...).  Fills the TLB, so it may raise.
+ */
+void *mem_page_ptr(X86Cpu *cpu, uint64_t lin, MemAccess acc, unsigned *avail);
+
+/* Implicit supervisor accesses: descriptor tables, TSS, interrupt frames at CPL < 3 (SMAP in force, U/S ignored as CPL 0). */
+uint64_t mem_load_sys(X86Cpu *cpu, uint64_t lin, unsigned size);
+void mem_store_sys(X86Cpu *cpu, uint64_t lin, uint64_t val, unsigned size);
+/* Accesses at a given privilege level, for pushes onto another ring's stack. */
+uint64_t mem_load_cpl(X86Cpu *cpu, uint64_t lin, unsigned size, unsigned cpl);
+void mem_store_cpl(X86Cpu *cpu, uint64_t lin, uint64_t val, unsigned size, unsigned cpl);
+
+/* Translation without side effects, for the monitor and gdb: false when not mapped. */
+bool mmu_translate_debug(X86Cpu *cpu, uint64_t lin, uint64_t *phys);
+
+/* TLB maintenance, own thread. */
+void tlb_flush_all(X86Cpu *cpu);      /* global pages too */
+void tlb_flush_nonglobal(X86Cpu *cpu);
+void tlb_flush_page(X86Cpu *cpu, uint64_t lin);
+
+/*
+ * Code fetch.  mmu_fetch_page: the RAM page behind @lin (for block look-up); raises #PF; ram NULL: I/O, fetch byte-wise by
+ * mmu_fetch_io.  Marks nothing.  mmu_protect_code: from now on no vCPU's fast path writes that page; waits
+ * until all have dropped such TLB entries (serving its own requests meanwhile).
+ */
+typedef struct CodePage {
+    RamBlock *ram;
+    uint64_t ram_off; /* of the page */
+    const uint8_t *host;
+    uint64_t phys;
+} CodePage;
+CodePage mmu_fetch_page(X86Cpu *cpu, uint64_t lin);
+void mmu_fetch_io(X86Cpu *cpu, uint64_t phys, void *buf, unsigned len);
+void mmu_protect_code(X86Cpu *cpu, RamBlock *ram, uint64_t page_off);
+
+/* Port and physical accesses of this CPU (A20, SMM view); take the big lock for devices. */
+uint64_t x86_io_in(X86Cpu *cpu, uint16_t port, unsigned size);
+void x86_io_out(X86Cpu *cpu, uint16_t port, uint64_t val, unsigned size);
+AddressSpace *x86_as(X86Cpu *cpu); /* memory as this CPU sees it now */
+
+/* Big lock from instruction code: counts as a quiescent point for mmu_protect_code. */
+void x86_io_lock(X86Cpu *cpu);
+void x86_io_unlock(X86Cpu *cpu);
+
+#endif
