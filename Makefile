@@ -200,7 +200,7 @@ compile_commands.json: Makefile build/config.mk $(SRCS) $(TOOL_SRCS)
 	@scripts/compile-commands '$(CC) $(ALL_CFLAGS)' $(SRCS) $(TOOL_SRCS) >$@
 
 $(BUILD)/rhea-system-x86_64.1: $(EMULATOR) scripts/gen-man
-	scripts/gen-man $(EMULATOR) >$@
+	VERSION=$(VERSION) scripts/gen-man $(EMULATOR) >$@
 
 .PHONY: man install
 man: $(BUILD)/rhea-system-x86_64.1
