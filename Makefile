@@ -28,7 +28,8 @@ endif
 # configure leaves files alone that it would not change, so that nothing is rebuilt for them; hence the stamp.
 build/config.stamp: configure
 	./configure $(if $(AUTO_INSTALL),--install-deps=build) $(CONFIGURE_ARGS)
-build/config.mk: build/config.stamp ;
+build/config.mk: build/config.stamp
+	@[ -e $@ ] || ./configure $(CONFIGURE_ARGS)
 
 # ---- sources -------------------------------------------------------------------------------------------------
 
