@@ -69,9 +69,9 @@ static bool exc_contributory(int vector)
 }
 
 /* Shutdown: nothing but a reset helps; the machine does one. */
-static void exc_triple_fault(X86Cpu *cpu)
+void exc_shutdown(X86Cpu *cpu)
 {
-    log_printf(LOG_INT, "%u: triple fault at %04x:%016" PRIx64 "\n", cpu->vcpu.index, cpu->seg[SEG_CS].sel, cpu->regs[R_RIP]);
+    log_printf(LOG_INT, "%u: triple fault or shutdown at %04x:%016" PRIx64 "\n", cpu->vcpu.index, cpu->seg[SEG_CS].sel, cpu->regs[R_RIP]);
     log_printf(LOG_CPU_RESET, "%u: triple fault\n", cpu->vcpu.index);
     cpu->shutdown = true;
     atomic_store(&cpu->vcpu.halted, true);
@@ -88,7 +88,7 @@ static void exc_deliver_one(X86Cpu *cpu)
         cpu->cr2 = cpu->exc_cr2;
     }
     if (before == EXC_DF) {
-        exc_triple_fault(cpu);
+        exc_shutdown(cpu);
         return;
     }
     if ((exc_contributory(before) && exc_contributory(vector)) ||
@@ -209,7 +209,7 @@ static bool exc_take_mce(X86Cpu *cpu)
     vcpu_event_clear(&cpu->vcpu, VCPU_EV_MCE);
     exc_wake(cpu);
     if (!(cpu->cr4 & CR4_MCE) || (cpu->mcg_status & 4)) {
-        exc_triple_fault(cpu);
+        exc_shutdown(cpu);
     } else {
         cpu->mcg_status |= 4; /* MCIP */
         x86_interrupt(cpu, EXC_MC, false, false, cpu->regs[R_RIP]);

@@ -132,6 +132,9 @@ static inline void seg_set_cpl(X86Cpu *cpu, unsigned cpl)
 /* INT n in virtual-8086 mode (VME redirection, IOPL). */
 void interrupt_soft_vm86(X86Cpu *cpu, int vector, uint64_t return_rip);
 
+/* exc.c: the shutdown state, which resets the machine. */
+void exc_shutdown(X86Cpu *cpu);
+
 /* debug.c */
 uint64_t debug_read_dr(X86Cpu *cpu, unsigned n);
 void debug_write_dr(X86Cpu *cpu, unsigned n, uint64_t v);
