@@ -27,10 +27,11 @@ static const struct {
     const OpRow *rows;
     bool system;
 } decode_tables[] = {
-    { ops_mov }, { ops_alu }, { ops_shift }, { ops_muldiv }, { ops_bits }, { ops_branch }, { ops_stack }, { ops_string },
-    { ops_atomic }, { ops_misc }, { ops_bmi },
+    { ops_mov, false }, { ops_alu, false }, { ops_shift, false }, { ops_muldiv, false }, { ops_bits, false },
+    { ops_branch, false }, { ops_stack, false }, { ops_string, false }, { ops_atomic, false }, { ops_misc, false },
+    { ops_bmi, false },
     { ops_far, true }, { ops_system, true }, { ops_io, true }, { ops_flags, true }, { ops_msr, true },
-    { ops_x87 }, { ops_mmx }, { ops_sse }, { ops_avx }, { ops_xsave },
+    { ops_x87, false }, { ops_mmx, false }, { ops_sse, false }, { ops_avx, false }, { ops_xsave, false },
 };
 
 static void decode_add_row(GHashTable *by_name, const OpRow *row, bool system)

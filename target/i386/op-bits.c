@@ -48,9 +48,9 @@ OP_INLINE void bits_op(X86Cpu *cpu, const Insn *i, BitOp op, bool imm)
     op_dst_end(cpu, &m, bits_apply(cpu, op, a, bit), size);
 }
 
-#define BITS_OP(name, kind)                                                                    \
-    static void op_##name##_imm(X86Cpu *cpu, const Insn *i) { bits_op(cpu, i, kind, true); }     \
-    static void op_##name##_reg(X86Cpu *cpu, const Insn *i) { bits_op(cpu, i, kind, false); }    \
+#define BITS_OP(name, bitop)                                                                    \
+    static void op_##name##_imm(X86Cpu *cpu, const Insn *i) { bits_op(cpu, i, bitop, true); }     \
+    static void op_##name##_reg(X86Cpu *cpu, const Insn *i) { bits_op(cpu, i, bitop, false); }    \
     static InsnFn *bits_##name(const Decoded *dec) { return dec->op[1].kind == OPND_IMM ? op_##name##_imm : op_##name##_reg; }
 BITS_OP(bt, BIT_TEST)
 BITS_OP(bts, BIT_SET)
