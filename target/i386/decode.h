@@ -34,7 +34,10 @@ typedef struct Decoded {
     const char *mnemonic;
 } Decoded;
 
-/* Picks the C function for this form; may fill Insn fields for its own use.  NULL: #UD. */
+/*
+ * Picks the C function for this form; may fill Insn fields for its own use and OR into its flags.  NULL: not mine; the next row of
+ * that mnemonic in any table is tried (mov, push, pop, jmp, call and ret have rows in integer and system tables), then #UD.
+ */
 typedef InsnFn *OpSelect(const Decoded *d, Insn *i);
 
 typedef struct OpRow {

@@ -7,7 +7,11 @@
 
 #include "target/i386/cpu.h"
 
-/* Raise from within an instruction: leave it at once for the run loop, which delivers.  State is that before the instruction. */
+/*
+ * Raise from within an instruction: leave it at once for the run loop, which delivers.  State is that before the instruction.
+ * With cpu->insn set, these add its offset to regs[R_RIP] and clear cpu->insn, so that regs[R_RIP] is the faulting instruction's own
+ * address when the run loop's sigsetjmp returns.  So cpu->insn must be NULL whenever no instruction is executing (between blocks).
+ */
 void x86_raise(X86Cpu *cpu, int vector) G_GNUC_NORETURN;
 void x86_raise_err(X86Cpu *cpu, int vector, uint32_t error) G_GNUC_NORETURN;
 void x86_raise_pf(X86Cpu *cpu, uint64_t lin, uint32_t error) G_GNUC_NORETURN;
@@ -31,7 +35,19 @@ void x86_interrupt(X86Cpu *cpu, int vector, bool soft, bool int3_or_into, uint64
  */
 bool x86_take_events(X86Cpu *cpu);
 
-/* Debug traps after an instruction: single step, data breakpoints. */
+/*
+ * Debugging.  While cpu->dbg_slow, the run loop executes one instruction at a time and calls x86_debug_before() (instruction breakpoints:
+ * may raise) before it and x86_check_debug_trap() (single step, data breakpoints: delivers #DB) after it, with regs[R_RIP] exact.
+ * Otherwise it calls x86_check_debug_trap() after a block when cpu->dbg_hits is set, and leaves the block after the instruction
+ * that set it.
+ */
+void x86_debug_before(X86Cpu *cpu);
 void x86_check_debug_trap(X86Cpu *cpu);
+/* For the TLB: does an enabled data breakpoint lie in the page at @lin?  Then its fast tags must not match. */
+bool x86_debug_page_watched(const X86Cpu *cpu, uint64_t lin);
+/* For the slow paths: notes breakpoints that an access hits, in cpu->dbg_hits. */
+void x86_debug_data(X86Cpu *cpu, uint64_t lin, unsigned size, bool write);
+/* After a change of DR7, TF or CR4.DE: cpu->dbg_slow. */
+void x86_debug_update(X86Cpu *cpu);
 
 #endif
