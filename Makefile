@@ -9,10 +9,17 @@
 # BUILD may be another folder for another flavour: build/asan (SANITIZE=y), build/clang (CC=clang).
 BUILD ?= build
 
-# What each goal needs installed before anything is built; the README's two commands work on a fresh Debian.
-# (`make help`, `make clean` and `make distclean` need nothing.)
+# These goals install what the build lacks, for the README's two commands must work on a fresh Debian; other goals only
+# say what is missing.
 AUTO_INSTALL := $(filter run check check-% bench,$(MAKECMDGOALS))
+# These goals need no configuration.
 NO_CONFIG := $(and $(MAKECMDGOALS),$(if $(filter-out help clean distclean check-style deps-%,$(MAKECMDGOALS)),,y))
+
+# One job per processor, unless the user said how many (which make 4.3 tells only in its own command line).
+ifeq ($(MAKELEVEL)$(shell tr '\0' '\n' </proc/$$PPID/cmdline 2>/dev/null | grep -e '^-[a-z]*j' -e '^--jobs'),0)
+MAKEFLAGS += -j$(shell nproc 2>/dev/null || echo 2)
+endif
+MAKEFLAGS += --no-print-directory
 
 ifeq ($(NO_CONFIG),)
 include build/config.mk
@@ -129,21 +136,97 @@ $(BUILD)/tests/qtest/%: $(OBJ)/tests/qtest/%.o $(LIBQTEST) $(UTIL_OBJS)
 	@mkdir -p $(@D)
 	$(call say,LINK,$@)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBS)
 
-.PHONY: test-programs fuzz-programs
+# Flat guests: BIOS-style ROMs of 64 KiB, see tests/guest/guest.h.
+GUESTS := $(patsubst %.S,$(BUILD)/%.bin,$(wildcard tests/guest/*.S))
+$(BUILD)/tests/guest/%.bin: tests/guest/%.S tests/guest/rom.ld
+	@mkdir -p $(@D) $(OBJ)/tests/guest
+	$(call say,GUEST,$<)$(CC) -m64 -I. -c -MMD -MP -MT $@ -MF $(OBJ)/tests/guest/$*.d -o $(OBJ)/tests/guest/$*.o $< && \
+		$(LD) -m elf_x86_64 -T tests/guest/rom.ld -o $@ $(OBJ)/tests/guest/$*.o
+
+.PHONY: test-programs fuzz-programs guests
+guests: $(GUESTS)
 test-programs: $(LINKED_TESTS) $(QTESTS)
 fuzz-programs: $(FUZZ_TESTS)
 
-.PHONY: check check-unit check-qtest
-check: check-unit check-qtest
+# What must be installed for `make run` and for the tests. Where no package source can be reached (status 3), go on:
+# tests that lack something are skipped and say why.
+.PHONY: deps-run deps-test
+deps-run deps-test: deps-%:
+	@./configure --deps-only --install-deps=$* || [ $$? = 3 ]
+
+# The Debian kernels that the boot tests boot, unpacked under build/guest.
+.PHONY: guest-kernels
+guest-kernels: | deps-test
+	@scripts/guest/prepare cloud full || [ $$? = 3 ]
+
+ifeq ($(BUILD),build/asan)
+asan: fuzz-programs
+else
+asan:
+	@+$(MAKE) BUILD=build/asan SANITIZE=y fuzz-programs
+endif
+.PHONY: asan
+
+RUN_TESTS := tests/run --build $(BUILD)
+.PHONY: check check-unit check-qtest check-guest check-boot check-fuzz check-style check-slow check-clang bench
+check: all guests test-programs asan guest-kernels | deps-test
+	@$(RUN_TESTS) style unit state image qtest guest fuzz boot
 check-unit: $(LINKED_TESTS)
-	tests/run --build $(BUILD) unit state image
+	@$(RUN_TESTS) unit state image
 check-qtest: all $(QTESTS)
-	tests/run --build $(BUILD) qtest
+	@$(RUN_TESTS) qtest
+check-guest: all guests
+	@$(RUN_TESTS) guest
+check-boot: all guest-kernels | deps-test
+	@$(RUN_TESTS) boot
+check-fuzz: asan
+	@$(RUN_TESTS) fuzz
+check-style:
+	@$(RUN_TESTS) style
+check-slow: all guest-kernels | deps-test
+	@$(RUN_TESTS) slow
+check-clang:
+	@+$(MAKE) BUILD=build/clang CC=clang programs test-programs fuzz-programs
+bench: all guest-kernels | deps-test
+	@RHEA_BUILD=$(BUILD) tests/bench/run
+
+.PHONY: run
+run: all guests | deps-run
+	@RHEA_BUILD=$(BUILD) scripts/guest/run
 
 # ---- the rest ------------------------------------------------------------------------------------------------
 
 compile_commands.json: Makefile build/config.mk $(SRCS) $(TOOL_SRCS)
 	@scripts/compile-commands '$(CC) $(ALL_CFLAGS)' $(SRCS) $(TOOL_SRCS) >$@
+
+$(BUILD)/rhea-system-x86_64.1: $(EMULATOR) scripts/gen-man
+	scripts/gen-man $(EMULATOR) >$@
+
+.PHONY: man install
+man: $(BUILD)/rhea-system-x86_64.1
+install: all man
+	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/share/rhea $(DESTDIR)$(PREFIX)/share/man/man1
+	install $(EMULATOR) $(TOOLS) $(DESTDIR)$(PREFIX)/bin
+	$(if $(FIRMWARE),install -m 644 $(FIRMWARE) $(DESTDIR)$(PREFIX)/share/rhea)
+	install -m 644 $(BUILD)/rhea-system-x86_64.1 $(DESTDIR)$(PREFIX)/share/man/man1
+
+define HELP
+make                  the programs, in build/
+make run              boot Debian's kernel to a shell here; installs what is missing. Ctrl-A x leaves
+make check            all tests but the slow ones; installs what is missing
+  check-style check-unit check-qtest check-guest check-boot check-fuzz    one group of them
+make check-slow       the slow tests
+make check-clang      compile everything with clang, into build/clang
+make bench            measure beside Debian's QEMU
+make install          into the prefix of ./configure [$(PREFIX)], DESTDIR= before it
+make man              the man page, build/rhea-system-x86_64.1
+make clean            remove what was built; make distclean: the configuration and fetched kernels too
+make BUILD=build/asan SANITIZE=y   a build with sanitizers, in a folder of its own
+V=1 shows the commands. ./configure --help lists what can be chosen.
+endef
+.PHONY: help
+help:
+	$(info $(HELP))@:
 
 .PHONY: clean distclean
 clean:

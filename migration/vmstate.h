@@ -14,7 +14,8 @@
 typedef struct VMState VMState;
 
 typedef enum VMSKind {
-    VMS_K_UINT,   /* 1, 2, 4 or 8 bytes, any signedness, bool, enum */
+    VMS_K_UINT,   /* 1, 2, 4 or 8 bytes, any signedness, enum */
+    VMS_K_BOOL,   /* 0 or 1; anything else does not load */
     VMS_K_BUFFER, /* bytes as they are */
     VMS_K_STRUCT, /* a sub-table */
     VMS_K_TIMER,  /* Timer: its expiry, -1 when not pending; re-armed after post_load */
@@ -38,9 +39,11 @@ struct VMState {
     bool (*post_load)(void *opaque, int version, Error **errp);
 };
 
-#define VMS_UINT(T, f) { #f, VMS_K_UINT, offsetof(T, f), sizeof(((T *)0)->f), 1, NULL }
+/* A bool must be told apart, because a byte from outside may be neither 0 nor 1. */
+#define VMS_KIND(lvalue) _Generic((lvalue), bool: VMS_K_BOOL, default: VMS_K_UINT)
+#define VMS_UINT(T, f) { #f, VMS_KIND(((T *)0)->f), offsetof(T, f), sizeof(((T *)0)->f), 1, NULL }
 #define VMS_UINT_ARRAY(T, f) \
-    { #f, VMS_K_UINT, offsetof(T, f), sizeof(((T *)0)->f[0]), G_N_ELEMENTS(((T *)0)->f), NULL }
+    { #f, VMS_KIND(((T *)0)->f[0]), offsetof(T, f), sizeof(((T *)0)->f[0]), G_N_ELEMENTS(((T *)0)->f), NULL }
 #define VMS_BUFFER(T, f) { #f, VMS_K_BUFFER, offsetof(T, f), sizeof(((T *)0)->f), 1, NULL }
 #define VMS_STRUCT(T, f, table) { #f, VMS_K_STRUCT, offsetof(T, f), sizeof(((T *)0)->f), 1, &(table) }
 #define VMS_STRUCT_ARRAY(T, f, table) \

@@ -79,6 +79,7 @@ typedef struct BusClass {
     const char *type; /* "PCI", "ISA": for info qtree */
     bool (*attach)(Bus *bus, Device *d, Error **errp); /* before class->realize; may be NULL */
     void (*detach)(Bus *bus, Device *d);               /* after class->unrealize; may be NULL */
+    void (*reset_device)(Bus *bus, Device *d);         /* before class->reset of @d; may be NULL */
     void (*reset)(Bus *bus);                           /* after its devices' reset; may be NULL */
     void (*print_device)(Bus *bus, Device *d, GString *out);
 } BusClass;
@@ -101,7 +102,9 @@ void device_class_each(void (*fn)(void *opaque, const DeviceClass *cls), void *o
 
 /* Buses.  A bus struct may be embedded (PciBus); bus_init() adds it to @parent's children. */
 void bus_init(Bus *bus, const BusClass *cls, Device *parent, const char *name);
-void bus_destroy(Bus *bus); /* its devices are unrealized and freed first */
+void bus_destroy(Bus *bus); /* its devices are unrealized and freed first; fine on a zeroed or destroyed one */
+void bus_remove_devices(Bus *bus); /* unrealized and freed, the newest first */
+void bus_reset(Bus *bus);          /* its devices and what is below them, then the bus itself */
 
 Device *device_new(const DeviceClass *cls);
 bool device_set_prop(Device *d, const char *name, const char *value, Error **errp);
@@ -120,6 +123,7 @@ IrqLine device_irq_in(Device *d, unsigned n);
 
 /* The tree: @root is the machine's system bus. */
 Device *device_find(Bus *root, const char *id_or_path); /* id, class name, or /machine/... path; NULL: none */
+char *device_path(Device *d); /* newly allocated; "main-system-bus/i440FX-pcihost[0]/pci.0/VGA[0]" */
 Bus *bus_find(Bus *root, BusKind kind, const char *name); /* name NULL: the first of that kind */
 void bus_each_device(Bus *root, bool (*fn)(void *opaque, Device *d, int depth), void *opaque); /* parents first */
 void device_print_tree(Bus *root, GString *out); /* info qtree */

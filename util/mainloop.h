@@ -21,6 +21,8 @@ void mainloop_init(void); /* main thread, once; creates the wake-up descriptor *
 /* One turn: waits for the nearest event unless @nonblocking; lock held on entry and return. */
 void mainloop_iterate(bool nonblocking);
 
+bool mainloop_in_main_thread(void); /* the one that called mainloop_init() */
+
 /* Any thread, any time (async-signal-safe): makes the loop go round once. */
 void mainloop_kick(void);
 

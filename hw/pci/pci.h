@@ -67,7 +67,10 @@ struct PciDevice {
     bool rombar;        /* property */
     MemRegion rom;
     uint8_t intx_level; /* what the device drives */
+    uint8_t intx_shown; /* what the bus counts of it: pci.c's own */
+    uint8_t header[64]; /* the header after reset: pci.c's own, tells what a loaded state may not change */
     MemRegion bus_master; /* container: alias of memory, enabled by PCI_COMMAND_MASTER */
+    MemRegion bus_master_view; /* that alias */
     AddressSpace dma;   /* what the device reaches by DMA */
     uint16_t next_cap;  /* free config offset for capabilities */
     /* MSI, MSI-X: private to pci-msi.c (later) */

@@ -107,15 +107,20 @@ typedef struct TlbPhys {
 } TlbPhys;
 enum { TLBP_R = 1, TLBP_W = 2, TLBP_X = 4, TLBP_GLOBAL = 8, TLBP_ROM = 16 };
 
-/* FXSAVE's legacy region, kept in that layout (SDM vol. 1, 10.5.1): x87, MMX. */
+/*
+ * x87 and MMX, kept as an FXSAVE image (SDM vol. 1, 10.5.1), so that native stubs load and store it as it is.  Of its SSE part
+ * nothing is used: mxcsr is the constant 0x1f80 and the xmm area holds rubbish.
+ */
 typedef struct X87State {
     uint16_t fcw, fsw;
-    uint8_t ftw_abridged, reserved;
-    uint16_t fop;
-    uint64_t fip, fdp;
-    uint32_t mxcsr_unused, mxcsr_mask;
-    uint8_t st[8][16]; /* by stack position: st[0] is ST(0); bytes 10..15 are zero */
-} X87State;
+    uint8_t ftw; /* abridged: bit n set: physical register n is not empty */
+    uint8_t reserved;
+    uint16_t fx_fop;
+    uint64_t fx_fip, fx_fdp;
+    uint32_t fx_mxcsr, fx_mxcsr_mask;
+    uint8_t st[8][16]; /* by stack position: st[0] is ST(0); 10 bytes each */
+    uint8_t fx_rest[512 - 160];
+} __attribute__((aligned(16))) X87State;
 
 typedef union VecReg {
     uint8_t b[64];
@@ -154,7 +159,11 @@ struct X86Cpu {
     bool a20;               /* gate open */
     bool nmi_blocked, smm, smi_blocked;
     X87State x87;
+    uint64_t fip, fdp;      /* of the last x87 instruction: offsets; selectors beside them */
+    uint16_t fop, fcs, fds;
     uint32_t mxcsr;
+    uint32_t native_mxcsr_in, native_mxcsr_out, native_mxcsr_host; /* native.h */
+    uint64_t native_flags;
     VecReg vec[32];         /* xmm, ymm, zmm */
     uint64_t opmask[8];
 

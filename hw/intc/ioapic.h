@@ -1,0 +1,15 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* I/O APIC (82093AA; version register of an ICH: with directed EOI).  Board-facing; under the big lock. */
+#ifndef HW_INTC_IOAPIC_H
+#define HW_INTC_IOAPIC_H
+
+#include "hw/intc/apic.h"
+
+#define IOAPIC_DEFAULT_BASE 0xfec00000u
+#define IOAPIC_PINS 24
+
+/* Inputs: device_irq_in(d, pin), pin < IOAPIC_PINS. */
+Device *ioapic_create(ApicBus *bus, Bus *sysbus, MemRegion *memory, hwaddr base, Error **errp);
+void ioapic_print(Device *d, GString *out); /* info pic */
+
+#endif

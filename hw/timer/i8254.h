@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Intel 8254 programmable interval timer at ports 0x40-0x43.  Board-facing; under the big lock. */
+#ifndef HW_TIMER_I8254_H
+#define HW_TIMER_I8254_H
+
+#include "hw/isa/isa.h"
+
+#define I8254_FREQ_HZ 1193182
+
+typedef struct I8254 I8254;
+
+/* @irq: OUT of counter 0. */
+I8254 *i8254_create(IsaBus *isa, uint16_t iobase, IrqLine irq, Error **errp);
+Device *i8254_device(I8254 *s);
+
+/* For port 0x61: OUT and GATE of counter @ch (0..2). */
+bool i8254_out(I8254 *s, unsigned ch);
+bool i8254_gate(I8254 *s, unsigned ch);
+void i8254_set_gate(I8254 *s, unsigned ch, bool level);
+
+#endif

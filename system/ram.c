@@ -1,0 +1,241 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Guest RAM: a memfd mapped once, one byte a page that says "code comes from here", and a dirty bitmap per client
+ * that tracks.  Creation and end under the big lock or before threads; the rest in any thread.
+ */
+#include "util/osdep.h"
+#include "system/memory-int.h"
+
+#include <sys/mman.h>
+
+enum { RAM_PAGE_BITS = 12, RAM_PAGE = 1 << RAM_PAGE_BITS };
+#define RAM_HUGE_PAGE (2 * MiB)
+
+static GMutex ram_ids_lock;
+static GArray *ram_ids; /* bool: taken; guarded by ram_ids_lock */
+static _Atomic(RamCodeWritten *) ram_code_hook;
+
+static unsigned ram_id_take(void)
+{
+    unsigned id;
+    g_mutex_lock(&ram_ids_lock);
+    if (!ram_ids) {
+        ram_ids = g_array_new(FALSE, TRUE, sizeof(bool));
+    }
+    for (id = 0; id < ram_ids->len && g_array_index(ram_ids, bool, id); id++) {
+    }
+    if (id == ram_ids->len) {
+        g_array_set_size(ram_ids, id + 1);
+    }
+    g_array_index(ram_ids, bool, id) = true;
+    g_mutex_unlock(&ram_ids_lock);
+    return id;
+}
+
+static void ram_id_release(unsigned id)
+{
+    g_mutex_lock(&ram_ids_lock);
+    g_array_index(ram_ids, bool, id) = false;
+    g_mutex_unlock(&ram_ids_lock);
+}
+
+/* A hole in our address space of @size bytes at a huge page's border, so that the kernel can use huge pages. */
+static uint8_t *ram_reserve(uint64_t size)
+{
+    uint64_t align = size >= RAM_HUGE_PAGE ? RAM_HUGE_PAGE : RAM_PAGE;
+    if (size > SIZE_MAX - align) {
+        errno = ENOMEM;
+        return NULL;
+    }
+    uint8_t *hole = mmap(NULL, size + align, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    if (hole == MAP_FAILED) {
+        return NULL;
+    }
+    uint8_t *start = (uint8_t *)align_up((uintptr_t)hole, align);
+    if (start > hole) {
+        munmap(hole, (size_t)(start - hole));
+    }
+    munmap(start + size, (size_t)(hole + align - start));
+    return start;
+}
+
+static bool ram_map(RamBlock *ram)
+{
+    ram->host = ram_reserve(ram->size);
+    if (!ram->host) {
+        return false;
+    }
+    int prot = PROT_READ | PROT_WRITE;
+    ram->fd = memfd_create(ram->name, MFD_CLOEXEC);
+    if (ram->fd >= 0) {
+        if (!ftruncate(ram->fd, (off_t)ram->size) &&
+            mmap(ram->host, ram->size, prot, MAP_SHARED | MAP_FIXED, ram->fd, 0) != MAP_FAILED) {
+            return true;
+        }
+        close(ram->fd);
+        ram->fd = -1;
+    }
+    if (mmap(ram->host, ram->size, prot, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED, -1, 0) !=
+        MAP_FAILED) {
+        return true;
+    }
+    int saved = errno;
+    munmap(ram->host, ram->size);
+    errno = saved;
+    return false;
+}
+
+RamBlock *ram_block_new(const char *name, uint64_t size, Error **errp)
+{
+    if (size == 0 || size > INT64_MAX - RAM_PAGE) {
+        error_set(errp, "memory '%s' cannot have a size of %" PRIu64 " bytes", name, size);
+        return NULL;
+    }
+    RamBlock *ram = g_new0(RamBlock, 1);
+    ram->name = g_strdup(name);
+    ram->size = align_up(size, RAM_PAGE);
+    if (!ram_map(ram)) {
+        error_set_errno(errp, errno, "cannot allocate %" PRIu64 " MiB of memory for '%s'",
+                        align_up(ram->size, MiB) / MiB, name);
+        error_add_hint(errp, "A smaller -m may help.");
+        g_free((char *)ram->name);
+        g_free(ram);
+        return NULL;
+    }
+    madvise(ram->host, ram->size, MADV_HUGEPAGE); /* a wish: fails where the kernel has none */
+    ram->code_page = g_malloc0(ram->size >> RAM_PAGE_BITS);
+    ram->id = ram_id_take();
+    return ram;
+}
+
+void ram_block_free(RamBlock *ram)
+{
+    munmap(ram->host, ram->size);
+    if (ram->fd >= 0) {
+        close(ram->fd);
+    }
+    for (int c = 0; c < DIRTY_CLIENTS; c++) {
+        g_free((void *)ram->dirty[c]);
+    }
+    g_free((void *)ram->code_page);
+    g_free((char *)ram->name);
+    ram_id_release(ram->id);
+    g_free(ram);
+}
+
+/* Code. */
+
+void ram_set_code_hook(RamCodeWritten *hook)
+{
+    atomic_store(&ram_code_hook, hook);
+}
+
+void ram_code_written(RamBlock *ram, uint64_t off, uint64_t len)
+{
+    if (!len || off >= ram->size) {
+        return;
+    }
+    RamCodeWritten *hook = atomic_load_explicit(&ram_code_hook, memory_order_acquire);
+    if (!hook) {
+        return;
+    }
+    uint64_t last = (MIN(len, ram->size - off) + off - 1) >> RAM_PAGE_BITS;
+    for (uint64_t page = off >> RAM_PAGE_BITS; page <= last; page++) {
+        if (atomic_load_explicit(&ram->code_page[page], memory_order_relaxed)) {
+            hook(ram, off, MIN(len, ram->size - off));
+            return;
+        }
+    }
+}
+
+/* Dirty bitmaps. */
+
+static void ram_dirty_set(RamBlock *ram, DirtyClient client, uint64_t first, uint64_t last)
+{
+    for (uint64_t page = first; page <= last;) {
+        unsigned bit = page % 64;
+        uint64_t n = MIN(64 - bit, last - page + 1);
+        uint64_t mask = (~(uint64_t)0 >> (64 - n)) << bit;
+        _Atomic uint64_t *word = &ram->dirty[client][page / 64];
+        /* Mostly set already: then leave the cache line shared. */
+        if ((atomic_load_explicit(word, memory_order_relaxed) & mask) != mask) {
+            atomic_fetch_or(word, mask);
+        }
+        page += n;
+    }
+}
+
+void ram_written(RamBlock *ram, uint64_t off, uint64_t len)
+{
+    if (!len || off >= ram->size) {
+        return;
+    }
+    /*
+     * The write comes before the look at the flags; a decoder sets code_page before it reads the bytes.  So one of
+     * the two sees the other.
+     */
+    atomic_thread_fence(memory_order_seq_cst);
+    ram_code_written(ram, off, len);
+    unsigned tracking = atomic_load_explicit(&ram->tracking, memory_order_acquire);
+    if (!tracking) {
+        return;
+    }
+    uint64_t first = off >> RAM_PAGE_BITS, last = (MIN(len, ram->size - off) + off - 1) >> RAM_PAGE_BITS;
+    for (DirtyClient c = 0; c < DIRTY_CLIENTS; c++) {
+        if (tracking & (1u << c)) {
+            ram_dirty_set(ram, c, first, last);
+        }
+    }
+}
+
+void mem_set_dirty(const MemRegion *r, hwaddr off, uint64_t len)
+{
+    if (r->ram) {
+        ram_written(r->ram, off, len);
+    }
+}
+
+bool mem_test_clear_dirty(const MemRegion *r, DirtyClient client, hwaddr off, uint64_t len)
+{
+    RamBlock *ram = r->ram;
+    if (!ram || !len || off >= ram->size) {
+        return false;
+    }
+    if (!(atomic_load_explicit(&ram->tracking, memory_order_acquire) & (1u << client))) {
+        return true; /* nobody wrote it down: it may have been written */
+    }
+    bool dirty = false;
+    uint64_t last = (MIN(len, ram->size - off) + off - 1) >> RAM_PAGE_BITS;
+    for (uint64_t page = off >> RAM_PAGE_BITS; page <= last;) {
+        unsigned bit = page % 64;
+        uint64_t n = MIN(64 - bit, last - page + 1);
+        uint64_t mask = (~(uint64_t)0 >> (64 - n)) << bit;
+        _Atomic uint64_t *word = &ram->dirty[client][page / 64];
+        if (atomic_load_explicit(word, memory_order_relaxed) & mask) {
+            dirty |= (atomic_fetch_and(word, ~mask) & mask) != 0;
+        }
+        page += n;
+    }
+    return dirty;
+}
+
+void mem_set_dirty_tracking(const MemRegion *r, DirtyClient client, bool on)
+{
+    RamBlock *ram = r->ram;
+    if (!ram) {
+        return;
+    }
+    if (!on) {
+        atomic_fetch_and(&ram->tracking, ~(1u << client));
+        return;
+    }
+    if (atomic_load(&ram->tracking) & (1u << client)) {
+        return;
+    }
+    uint64_t pages = ram->size >> RAM_PAGE_BITS;
+    if (!ram->dirty[client]) {
+        ram->dirty[client] = g_malloc0((pages + 63) / 64 * sizeof(uint64_t));
+    }
+    atomic_fetch_or(&ram->tracking, 1u << client);
+    ram_dirty_set(ram, client, 0, pages - 1); /* what was written before is not known */
+}
