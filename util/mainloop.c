@@ -10,6 +10,7 @@
 #include "util/timer.h"
 
 #include <poll.h>
+#include <pthread.h>
 #include <sys/eventfd.h>
 #include <sys/prctl.h>
 
@@ -43,14 +44,14 @@ static struct {
     bool sweep;
 } loop = { .kick_fd = -1 };
 
-static GMutex mainloop_bql;
+static pthread_mutex_t mainloop_bql = PTHREAD_MUTEX_INITIALIZER; /* not GMutex: race detectors know this one */
 static _Thread_local bool mainloop_bql_mine;
 static _Thread_local bool mainloop_is_main;
 
 void bql_lock(void)
 {
     assert(!mainloop_bql_mine);
-    g_mutex_lock(&mainloop_bql);
+    pthread_mutex_lock(&mainloop_bql);
     mainloop_bql_mine = true;
 }
 
@@ -58,7 +59,7 @@ void bql_unlock(void)
 {
     assert(mainloop_bql_mine);
     mainloop_bql_mine = false;
-    g_mutex_unlock(&mainloop_bql);
+    pthread_mutex_unlock(&mainloop_bql);
 }
 
 bool bql_held(void)

@@ -183,6 +183,7 @@ struct X86Cpu {
     bool dbg_step;          /* TF was set when the current instruction began */
     uint32_t dbg_hits;      /* DR6 bits of traps to report after the current instruction */
     bool wait_sipi;         /* halted by INIT */
+    bool shutdown;          /* triple fault: nothing but INIT, NMI and reset is taken */
     bool monitor_armed;     /* MONITOR was executed */
     uint64_t msr_misc[64];  /* MSRs that are merely kept: msr.c */
     CpuTopology topo;
@@ -213,6 +214,10 @@ static inline X86Cpu *x86_cpu(Vcpu *v)
 void x86_update_mode(X86Cpu *cpu);
 /* As hardware RESET (bsp) or INIT (not warm: registers that INIT keeps are kept when @init). */
 void x86_reset(X86Cpu *cpu, bool init);
+
+/* Time stamp counter: 1 GHz of virtual time plus offset; and the virtual time (ns) at which it will read @tsc. */
+uint64_t x86_tsc(const X86Cpu *cpu);
+int64_t x86_tsc_to_ns(const X86Cpu *cpu, uint64_t tsc);
 
 static inline bool x86_long_mode(const X86Cpu *cpu)
 {
