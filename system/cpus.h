@@ -51,6 +51,7 @@ struct Vcpu {
     /* any thread, atomic */
     atomic_uint events;    /* VcpuEvent bits */
     atomic_bool halted;    /* HLT, or waiting for SIPI: written by the vCPU's thread and reset */
+    atomic_uint wakeups;   /* counts kicks and new events; a halted or parked thread waits for it to move */
 
     /* guarded by the big lock */
     uint8_t sipi_vector;
@@ -58,7 +59,6 @@ struct Vcpu {
     bool stop;             /* it shall park */
     bool created, unplug;
     GQueue work;           /* VcpuWork, run in the vCPU's thread between runs */
-    GCond cond;            /* with the big lock: signalled to leave a halt or a park */
     GThread *thread;
     int thread_id;         /* the kernel's, for query-cpus */
     atomic_bool in_run;    /* inside accel->vcpu_run */
@@ -88,7 +88,8 @@ void vcpu_run_on_async(Vcpu *v, void (*fn)(Vcpu *v, void *opaque), void *opaque)
 /* Stops and starts all threads; under the big lock; used by runstate only. */
 void vcpus_pause(void);
 void vcpus_resume(void);
-void vcpus_shutdown(void); /* ends the threads; process exit */
+void vcpus_shutdown(void); /* ends the threads; the structs stay, devices may still point at them */
+void vcpus_free(void);     /* after vcpus_shutdown() and the end of the machine */
 
 /* A20 gate as the board sees it: all vCPUs mask address bit 20 when it is off. */
 void vcpus_set_a20(bool enabled);

@@ -1,0 +1,443 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * VGA registers, ports and the Bochs VBE interface.  See vga.h.  Memory access is in vga-mem.c, drawing in vga-draw.c.
+ */
+#include "util/osdep.h"
+#include "hw/display/vga-int.h"
+#include "util/log.h"
+#include "util/timer.h"
+
+/* --- input status 1: the beam, derived from the virtual clock (60 frames of 525 lines a second) -------------------- */
+
+#define FRAME_NS (NS_PER_SEC / 60)
+#define LINE_NS (FRAME_NS / 525)
+
+static uint8_t vga_status1(Vga *v)
+{
+    int64_t t = clock_ns(CLOCK_KIND_VIRTUAL) % FRAME_NS, line = t / LINE_NS;
+    uint8_t st = 0;
+
+    v->attr_data = false; /* reading resets the attribute controller's flip-flop */
+    if (line >= 480 || t % LINE_NS >= LINE_NS * 4 / 5) {
+        st |= 0x01;
+    }
+    if (line >= 490 && line < 492) {
+        st |= 0x08;
+    }
+    return st;
+}
+
+/* --- DAC ------------------------------------------------------------------------------------------------------------- */
+
+static void vga_update_palette(Vga *v, unsigned i)
+{
+    uint8_t c[3];
+
+    for (unsigned k = 0; k < 3; k++) {
+        uint8_t raw = v->dac[i * 3 + k];
+
+        c[k] = v->vbe[VBE_ENABLE] & VBE_8BIT_DAC ? raw : (uint8_t)((raw & 0x3f) << 2 | (raw & 0x3f) >> 4);
+    }
+    v->palette[i] = (uint32_t)c[0] << 16 | (uint32_t)c[1] << 8 | c[2];
+}
+
+static void vga_update_palettes(Vga *v)
+{
+    for (unsigned i = 0; i < 256; i++) {
+        vga_update_palette(v, i);
+    }
+}
+
+static uint8_t vga_dac_read(Vga *v)
+{
+    uint8_t val = v->dac[v->dac_read * 3 + v->dac_sub];
+
+    if (++v->dac_sub == 3) {
+        v->dac_sub = 0;
+        v->dac_read++;
+    }
+    return val;
+}
+
+static void vga_dac_write(Vga *v, uint8_t val)
+{
+    v->dac_latch[v->dac_sub] = val;
+    if (++v->dac_sub == 3) {
+        memcpy(&v->dac[v->dac_write * 3], v->dac_latch, 3);
+        vga_update_palette(v, v->dac_write);
+        v->dac_sub = 0;
+        v->dac_write++;
+    }
+}
+
+/* --- ports ------------------------------------------------------------------------------------------------------------ */
+
+/* Bits that exist in each register; what a guest writes elsewhere reads back as zero. */
+static const uint8_t seq_mask[8] = { 0x03, 0x3d, 0x0f, 0x3f, 0x0e, 0x00, 0x00, 0xff };
+static const uint8_t gfx_mask[16] = { 0x0f, 0x0f, 0x0f, 0x1f, 0x03, 0x7b, 0x0f, 0x0f, 0xff };
+
+/* The CRTC answers at 0x3b4 or 0x3d4, as misc output bit 0 says. */
+static bool vga_crtc_port(const Vga *v, unsigned port)
+{
+    return (port & 0xff0) == (v->misc & 1 ? 0x3d0u : 0x3b0u);
+}
+
+uint8_t vga_port_read(Vga *v, unsigned port)
+{
+    switch (port) {
+    case 0x3c0: return v->attr_index;
+    case 0x3c1: return v->attr[v->attr_index & 0x1f];
+    case 0x3c2: return 0x10; /* input status 0: a colour monitor is sensed */
+    case 0x3c4: return v->seq_index;
+    case 0x3c5: return v->seq[v->seq_index & 7];
+    case 0x3c6: return v->dac_mask;
+    case 0x3c7: return v->dac_state;
+    case 0x3c8: return v->dac_write;
+    case 0x3c9: return vga_dac_read(v);
+    case 0x3ca: return v->feature;
+    case 0x3cc: return v->misc;
+    case 0x3ce: return v->gfx_index;
+    case 0x3cf: return v->gfx[v->gfx_index & 15];
+    default: break;
+    }
+    if (!vga_crtc_port(v, port)) {
+        return 0xff;
+    }
+    switch (port & 0xf) {
+    case 0x0: case 0x2: case 0x4: case 0x6: return v->crtc_index;
+    case 0x1: case 0x3: case 0x5: case 0x7: return v->crtc[v->crtc_index & 0x1f];
+    case 0xa: return vga_status1(v);
+    default: return 0xff;
+    }
+}
+
+static void vga_attr_write(Vga *v, uint8_t val)
+{
+    if (!v->attr_data) {
+        v->attr_index = val & 0x3f;
+    } else if ((v->attr_index & 0x1f) <= ATTR_SELECT) {
+        unsigned i = v->attr_index & 0x1f;
+
+        v->attr[i] = i < 16 ? val & 0x3f : i == ATTR_MODE ? val & 0xef : i == ATTR_OVERSCAN ? val : val & 0x0f;
+        if (i == ATTR_PLANES) {
+            v->attr[i] = val & 0x3f;
+        }
+    }
+    v->attr_data = !v->attr_data;
+}
+
+static void vga_crtc_write(Vga *v, uint8_t val)
+{
+    unsigned i = v->crtc_index & 0x1f;
+
+    if ((v->crtc[CRTC_VRE] & 0x80) && i <= 7) { /* protected, but for line compare's bit 8 */
+        if (i == CRTC_OVERFLOW) {
+            v->crtc[i] = (uint8_t)((v->crtc[i] & ~0x10) | (val & 0x10));
+        }
+        return;
+    }
+    v->crtc[i] = val;
+}
+
+void vga_port_write(Vga *v, unsigned port, uint8_t val)
+{
+    switch (port) {
+    case 0x3c0: vga_attr_write(v, val); return;
+    case 0x3c2: v->misc = val & ~0x10; return;
+    case 0x3c4: v->seq_index = val & 7; return;
+    case 0x3c5: v->seq[v->seq_index & 7] = val & seq_mask[v->seq_index & 7]; return;
+    case 0x3c6: v->dac_mask = val; return;
+    case 0x3c7:
+        v->dac_read = val;
+        v->dac_sub = 0;
+        v->dac_state = 3;
+        return;
+    case 0x3c8:
+        v->dac_write = val;
+        v->dac_sub = 0;
+        v->dac_state = 0;
+        return;
+    case 0x3c9: vga_dac_write(v, val); return;
+    case 0x3ce: v->gfx_index = val & 15; return;
+    case 0x3cf: v->gfx[v->gfx_index & 15] = val & gfx_mask[v->gfx_index & 15]; return;
+    default: break;
+    }
+    if (!vga_crtc_port(v, port)) {
+        return;
+    }
+    switch (port & 0xf) {
+    case 0x0: case 0x2: case 0x4: case 0x6: v->crtc_index = val & 0x1f; break;
+    case 0x1: case 0x3: case 0x5: case 0x7: vga_crtc_write(v, val); break;
+    case 0xa: v->feature = val & 0x10; break;
+    default: break;
+    }
+}
+
+/* --- VBE ---------------------------------------------------------------------------------------------------------------- */
+
+static unsigned vbe_bytes(unsigned bpp)
+{
+    return bpp == 4 ? 0 : (bpp + 7) / 8;
+}
+
+uint32_t vga_vbe_stride(const Vga *v)
+{
+    unsigned bpp = v->vbe[VBE_BPP];
+
+    return bpp == 4 ? v->vbe[VBE_VIRT_WIDTH] / 8u : (uint32_t)v->vbe[VBE_VIRT_WIDTH] * vbe_bytes(bpp);
+}
+
+static uint32_t vbe_lines(const Vga *v)
+{
+    uint32_t stride = vga_vbe_stride(v) * (v->vbe[VBE_BPP] == 4 ? 4u : 1u);
+
+    return stride ? MIN(v->vram_size / stride, 0xffffu) : 0;
+}
+
+/* Makes the geometry registers agree with each other and with video memory. */
+static void vbe_fix(Vga *v)
+{
+    uint16_t *r = v->vbe;
+    unsigned bpp = r[VBE_BPP];
+
+    if (bpp != 4 && bpp != 8 && bpp != 15 && bpp != 16 && bpp != 24 && bpp != 32) {
+        bpp = r[VBE_BPP] = 8;
+    }
+    r[VBE_XRES] = (uint16_t)CLAMP(r[VBE_XRES] & ~7, 8, VBE_MAX_XRES);
+    r[VBE_YRES] = (uint16_t)CLAMP(r[VBE_YRES], 1, VBE_MAX_YRES);
+    uint32_t max_width = bpp == 4 ? VBE_MAX_XRES * 2u : v->vram_size / vbe_bytes(bpp);
+
+    r[VBE_VIRT_WIDTH] = (uint16_t)CLAMP(r[VBE_VIRT_WIDTH] & ~7u, r[VBE_XRES], MAX(MIN(max_width, 0xfff8u), r[VBE_XRES]));
+    uint32_t lines = vbe_lines(v);
+
+    if (!lines) { /* one line does not fit: the smallest mode does */
+        r[VBE_XRES] = r[VBE_VIRT_WIDTH] = 640;
+        lines = vbe_lines(v);
+    }
+    r[VBE_VIRT_HEIGHT] = (uint16_t)lines;
+    r[VBE_YRES] = (uint16_t)MIN(r[VBE_YRES], lines);
+    r[VBE_X_OFFSET] = (uint16_t)MIN(r[VBE_X_OFFSET], r[VBE_VIRT_WIDTH] - r[VBE_XRES]);
+    r[VBE_Y_OFFSET] = (uint16_t)MIN((uint32_t)r[VBE_Y_OFFSET], lines - r[VBE_YRES]);
+}
+
+static void vbe_enable(Vga *v, uint16_t val)
+{
+    bool was_on = vga_vbe_on(v);
+
+    if ((val & VBE_ENABLED) && !was_on) {
+        v->vbe[VBE_VIRT_WIDTH] = v->vbe[VBE_XRES];
+        v->vbe[VBE_X_OFFSET] = v->vbe[VBE_Y_OFFSET] = 0;
+        vbe_fix(v);
+        if (!(val & VBE_NOCLEAR)) {
+            uint64_t bytes = (uint64_t)vga_vbe_stride(v) * v->vbe[VBE_YRES] * (v->vbe[VBE_BPP] == 4 ? 4 : 1);
+
+            memset(mem_ram_ptr(&v->vram), 0, MIN(bytes, v->vram_size));
+            mem_set_dirty(&v->vram, 0, MIN(bytes, v->vram_size));
+        }
+    } else if (!(val & VBE_ENABLED)) {
+        v->vbe[VBE_BANK] = 0;
+    }
+    v->vbe[VBE_ENABLE] = val;
+    vga_update_palettes(v);
+}
+
+uint16_t vga_vbe_read(Vga *v, unsigned index)
+{
+    if (index >= VBE_REGS) {
+        return 0;
+    }
+    if (v->vbe[VBE_ENABLE] & VBE_GETCAPS) {
+        switch (index) {
+        case VBE_XRES: return VBE_MAX_XRES;
+        case VBE_YRES: return VBE_MAX_YRES;
+        case VBE_BPP: return 32;
+        default: break;
+        }
+    }
+    return index == VBE_VIDEO_MEMORY_64K ? (uint16_t)(v->vram_size / 0x10000) : v->vbe[index];
+}
+
+void vga_vbe_write(Vga *v, unsigned index, uint16_t val)
+{
+    switch (index) {
+    case VBE_ID:
+        if (val >= 0xb0c0 && val <= VBE_ID5) {
+            v->vbe[VBE_ID] = val;
+        }
+        break;
+    case VBE_XRES: case VBE_YRES: case VBE_BPP: case VBE_VIRT_WIDTH: case VBE_X_OFFSET: case VBE_Y_OFFSET:
+        v->vbe[index] = val;
+        if (vga_vbe_on(v)) {
+            vbe_fix(v);
+        }
+        break;
+    case VBE_BANK:
+        v->vbe[index] = (uint16_t)(val & (v->vram_size / 0x10000 - 1));
+        break;
+    case VBE_ENABLE:
+        vbe_enable(v, val);
+        break;
+    default:
+        break;
+    }
+}
+
+/* --- regions ------------------------------------------------------------------------------------------------------------ */
+
+static uint64_t ports_3b0_read(void *opaque, hwaddr off, unsigned size)
+{
+    (void)size;
+    return vga_port_read(opaque, 0x3b0 + (unsigned)off);
+}
+
+static void ports_3b0_write(void *opaque, hwaddr off, uint64_t val, unsigned size)
+{
+    (void)size;
+    vga_port_write(opaque, 0x3b0 + (unsigned)off, (uint8_t)val);
+}
+
+static uint64_t ports_3c0_read(void *opaque, hwaddr off, unsigned size)
+{
+    (void)size;
+    return vga_port_read(opaque, 0x3c0 + (unsigned)off);
+}
+
+static void ports_3c0_write(void *opaque, hwaddr off, uint64_t val, unsigned size)
+{
+    (void)size;
+    vga_port_write(opaque, 0x3c0 + (unsigned)off, (uint8_t)val);
+}
+
+static uint64_t ports_3d0_read(void *opaque, hwaddr off, unsigned size)
+{
+    (void)size;
+    return vga_port_read(opaque, 0x3d0 + (unsigned)off);
+}
+
+static void ports_3d0_write(void *opaque, hwaddr off, uint64_t val, unsigned size)
+{
+    (void)size;
+    vga_port_write(opaque, 0x3d0 + (unsigned)off, (uint8_t)val);
+}
+
+/* 0x1ce: index, 0x1cf and 0x1d0: data, 16 bits wide. */
+static uint64_t ports_vbe_read(void *opaque, hwaddr off, unsigned size)
+{
+    Vga *v = opaque;
+
+    (void)size;
+    return off == 0 ? v->vbe_index : vga_vbe_read(v, v->vbe_index);
+}
+
+static void ports_vbe_write(void *opaque, hwaddr off, uint64_t val, unsigned size)
+{
+    Vga *v = opaque;
+
+    (void)size;
+    if (off == 0) {
+        v->vbe_index = (uint16_t)val;
+    } else {
+        vga_vbe_write(v, v->vbe_index, (uint16_t)val);
+    }
+}
+
+static const MemOps ports_3b0_ops = { .read = ports_3b0_read, .write = ports_3b0_write, .max_size = 1 };
+static const MemOps ports_3c0_ops = { .read = ports_3c0_read, .write = ports_3c0_write, .max_size = 1 };
+static const MemOps ports_3d0_ops = { .read = ports_3d0_read, .write = ports_3d0_write, .max_size = 1 };
+static const MemOps ports_vbe_ops = { .read = ports_vbe_read, .write = ports_vbe_write, .min_size = 2, .max_size = 2,
+                                      .unaligned = true, .exact = true };
+
+bool vga_init(Vga *v, const char *name, Error **errp)
+{
+    if (!mem_init_ram(&v->vram, name, v->vram_size, errp)) {
+        return false;
+    }
+    mem_init_io(&v->window, &vga_window_ops, v, "vga-lowmem", 0x20000);
+    mem_init_io(&v->ports_3b0, &ports_3b0_ops, v, "vga-mono", 0xc);
+    mem_init_io(&v->ports_3c0, &ports_3c0_ops, v, "vga", 0x10);
+    mem_init_io(&v->ports_3d0, &ports_3d0_ops, v, "vga-colour", 0xd);
+    mem_init_io(&v->ports_vbe, &ports_vbe_ops, v, "vbe", 3);
+    v->console = console_new(name, &vga_console_ops, v);
+    return true;
+}
+
+void vga_map_legacy(Vga *v, MemRegion *mem, MemRegion *io)
+{
+    mem_transaction_begin();
+    mem_add_prio(mem, 0xa0000, &v->window, 1);
+    mem_add(io, 0x3b0, &v->ports_3b0);
+    mem_add(io, 0x3c0, &v->ports_3c0);
+    mem_add(io, 0x3d0, &v->ports_3d0);
+    mem_add(io, 0x1ce, &v->ports_vbe);
+    mem_transaction_commit();
+}
+
+void vga_reset(Vga *v)
+{
+    v->misc = v->feature = v->seq_index = v->gfx_index = v->attr_index = v->crtc_index = 0;
+    memset(v->seq, 0, sizeof(v->seq));
+    memset(v->gfx, 0, sizeof(v->gfx));
+    memset(v->attr, 0, sizeof(v->attr));
+    memset(v->crtc, 0, sizeof(v->crtc));
+    memset(v->dac, 0, sizeof(v->dac));
+    memset(v->latch, 0, sizeof(v->latch));
+    memset(v->vbe, 0, sizeof(v->vbe));
+    memset(v->dac_latch, 0, sizeof(v->dac_latch));
+    v->attr_data = false;
+    v->dac_mask = 0xff;
+    v->dac_read = v->dac_write = v->dac_sub = v->dac_state = 0;
+    v->vbe_index = 0;
+    v->vbe[VBE_ID] = VBE_ID5;
+    vga_update_palettes(v);
+}
+
+void vga_destroy(Vga *v)
+{
+    console_free(v->console);
+    v->console = NULL;
+    mem_destroy(&v->window);
+    mem_destroy(&v->ports_3b0);
+    mem_destroy(&v->ports_3c0);
+    mem_destroy(&v->ports_3d0);
+    mem_destroy(&v->ports_vbe);
+    mem_destroy(&v->vram);
+    g_free(v->text_cells);
+    v->text_cells = NULL;
+}
+
+static bool vga_post_load(void *opaque, int version, Error **errp)
+{
+    Vga *v = opaque;
+
+    (void)version;
+    if (v->seq_index > 7 || v->gfx_index > 15 || v->crtc_index > 31 || v->dac_sub > 2 ||
+        v->vbe[VBE_BANK] >= v->vram_size / 0x10000) {
+        error_set(errp, "VGA: an index is out of range");
+        return false;
+    }
+    if (vga_vbe_on(v)) {
+        uint16_t before[VBE_REGS];
+
+        memcpy(before, v->vbe, sizeof(before));
+        vbe_fix(v);
+        if (memcmp(before, v->vbe, sizeof(before))) {
+            error_set(errp, "VGA: the VBE mode does not fit video memory");
+            return false;
+        }
+    }
+    vga_update_palettes(v);
+    return true;
+}
+
+const VMState vga_state = {
+    .name = "vga",
+    .version = 1,
+    .fields = (const VMStateField[]){
+        VMS_UINT(Vga, misc), VMS_UINT(Vga, feature), VMS_UINT(Vga, seq_index), VMS_BUFFER(Vga, seq),
+        VMS_UINT(Vga, gfx_index), VMS_BUFFER(Vga, gfx), VMS_UINT(Vga, attr_index), VMS_BUFFER(Vga, attr),
+        VMS_UINT(Vga, attr_data), VMS_UINT(Vga, crtc_index), VMS_BUFFER(Vga, crtc), VMS_UINT(Vga, dac_mask),
+        VMS_UINT(Vga, dac_read), VMS_UINT(Vga, dac_write), VMS_UINT(Vga, dac_sub), VMS_UINT(Vga, dac_state),
+        VMS_BUFFER(Vga, dac_latch), VMS_BUFFER(Vga, dac), VMS_BUFFER(Vga, latch), VMS_UINT(Vga, vbe_index),
+        VMS_UINT_ARRAY(Vga, vbe), VMS_END },
+    .post_load = vga_post_load,
+};
