@@ -82,7 +82,7 @@ static void print_system(X86Cpu *cpu, GString *out, bool wide)
 static void print_fpu(X86Cpu *cpu, GString *out, bool wide)
 {
     g_string_append_printf(out, "FCW=%04x FSW=%04x [ST=%u] FTW=%02x MXCSR=%08x\n", cpu->x87.fcw, cpu->x87.fsw, fpu_top(cpu),
-                           cpu->x87.ftw_abridged, cpu->mxcsr);
+                           cpu->x87.ftw, cpu->mxcsr);
     for (unsigned n = 0; n < 8; n++) { /* physical register n is at stack position n - TOP */
         const uint8_t *st = cpu->x87.st[(n - fpu_top(cpu)) & 7];
         g_string_append_printf(out, "FPR%u=%016" PRIx64 " %04x%s", n, ld_le64(st), ld_le16(st + 8), n & 1 ? "\n" : " ");
