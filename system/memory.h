@@ -174,7 +174,7 @@ struct RamBlock {
  */
 typedef void RamCodeWritten(RamBlock *ram, uint64_t off, uint64_t len);
 void ram_set_code_hook(RamCodeWritten *hook);
-/* For each page of the range with code_page set: steps code_gen, then calls the hook (which may clear code_page). */
+/* Steps code_gen of each page of the range with code_page set; then, if there was one, calls the hook once. */
 void ram_code_written(RamBlock *ram, uint64_t off, uint64_t len);
 /* After a write through a host pointer: dirty bits of clients that track, and the code hook.  Cheap when none. */
 void ram_written(RamBlock *ram, uint64_t off, uint64_t len);
