@@ -25,8 +25,11 @@ ifeq ($(NO_CONFIG),)
 include build/config.mk
 endif
 
-build/config.mk: configure
+# configure leaves files alone that it would not change, so that nothing is rebuilt for them; hence the stamp.
+build/config.stamp: configure
 	./configure $(if $(AUTO_INSTALL),--install-deps=build) $(CONFIGURE_ARGS)
+build/config.mk: build/config.stamp
+	@[ -e $@ ] || ./configure $(CONFIGURE_ARGS)
 
 # ---- sources -------------------------------------------------------------------------------------------------
 
@@ -232,7 +235,7 @@ help:
 
 .PHONY: clean distclean
 clean:
-	rm -rf $(filter-out build/config.mk build/config.h build/guest,$(wildcard build/*)) compile_commands.json
+	rm -rf $(filter-out build/config.% build/guest,$(wildcard build/*)) compile_commands.json
 distclean:
 	rm -rf build compile_commands.json
 

@@ -34,8 +34,8 @@ MAY_INCLUDE = {
 }
 # Libraries that only these files may know.
 LIBRARIES = {
-    "Zydis/*": ["target/i386/decode*.c", "tests/*"],
-    "Zycore/*": ["target/i386/decode*.c", "tests/*"],
+    "Zydis/*": ["target/i386/decode*", "tests/*"],
+    "Zycore/*": ["target/i386/decode*", "tests/*"],
     "urcu*": ["system/*", "util/*"],
     "png.h": ["ui/*"],
     "pixman.h": ["ui/*"],
