@@ -404,16 +404,17 @@ TEST(a_busy_loop_lets_others_have_the_lock)
     begin();
     busy_bh = bh_new(busy, NULL);
     bh_schedule(busy_bh);
-    int64_t start = clock_ns(CLOCK_KIND_REALTIME);
     GThread *t = g_thread_new("want", want_lock, NULL);
+    int turns = 0;
     while (!atomic_load(&busy_end)) {
         mainloop_iterate(false);
+        turns++;
     }
-    int64_t took = clock_ns(CLOCK_KIND_REALTIME) - start;
     g_thread_join(t);
     bh_free(busy_bh);
     mainloop_iterate(true);
-    if (took > 2 * NS_PER_SEC) { /* 200 turns of 0.2 ms would be fair */
-        TEST_FAIL("200 locks took %" PRId64 " ms", (int64_t)(took / NS_PER_MS));
+    /* Counted in turns, not in time, which belongs to whatever else this computer does. */
+    if (turns > 1000) {
+        TEST_FAIL("200 locks took %d turns", turns);
     }
 }
