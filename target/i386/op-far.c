@@ -152,7 +152,7 @@ static void op_sysret(X86Cpu *cpu, const Insn *i)
     if (!(cpu->efer & EFER_SCE) || !x86_protected(cpu) || (!x86_code64(cpu) && cpu->model->vendor == VENDOR_INTEL)) {
         x86_raise(cpu, EXC_UD);
     }
-    bool wide = i->opsize == 8 && (i->bytes[i->len - 3] & 0xf8) == 0x48 && x86_code64(cpu);
+    bool wide = i->imm; /* REX.W, see select_sysret */
     uint64_t rcx = cpu->regs[R_RCX];
     if (cpu->cpl || (wide && !x86_canonical(rcx))) {
         x86_raise_gp0(cpu);
@@ -194,7 +194,7 @@ static void op_sysenter(X86Cpu *cpu, const Insn *i)
 
 static void op_sysexit(X86Cpu *cpu, const Insn *i)
 {
-    bool wide = x86_code64(cpu) && (i->bytes[i->len - 3] & 0xf8) == 0x48 && i->len > 2;
+    bool wide = i->imm;
     uint64_t rcx = cpu->regs[R_RCX], rdx = cpu->regs[R_RDX];
     if (!x86_protected(cpu) || cpu->cpl || !(cpu->sysenter_cs & 0xfffc) ||
         (wide && (!x86_canonical(rcx) || !x86_canonical(rdx)))) {
@@ -207,6 +207,19 @@ static void op_sysexit(X86Cpu *cpu, const Insn *i)
     cpu->regs[R_RSP] = wide ? rcx : (uint32_t)rcx;
     cpu->regs[R_RIP] = wide ? rdx : (uint32_t)rdx;
     x86_update_mode(cpu);
+}
+
+/* SYSRET and SYSEXIT return to 64-bit code with REX.W. */
+static InsnFn *select_sysret(const Decoded *d, Insn *i)
+{
+    i->imm = d->rex_w;
+    return op_sysret;
+}
+
+static InsnFn *select_sysexit(const Decoded *d, Insn *i)
+{
+    i->imm = d->rex_w;
+    return op_sysexit;
 }
 
 /* ---- segment registers ------------------------------------------------------------------------------------------ */
@@ -335,9 +348,9 @@ const OpRow ops_far[] = {
     { "into", op_into, NULL, INSN_BRANCH },
     { "int1", op_int1, NULL, INSN_BRANCH },
     { "syscall", op_syscall, NULL, INSN_BRANCH },
-    { "sysret", op_sysret, NULL, INSN_BRANCH },
+    { "sysret", NULL, select_sysret, INSN_BRANCH },
     { "sysenter", op_sysenter, NULL, INSN_BRANCH },
-    { "sysexit", op_sysexit, NULL, INSN_BRANCH },
+    { "sysexit", NULL, select_sysexit, INSN_BRANCH },
     { "mov", NULL, select_mov, 0 },
     { "push", NULL, select_push, 0 },
     { "pop", NULL, select_pop, 0 },

@@ -90,7 +90,7 @@ static void op_popf(X86Cpu *cpu, const Insn *i)
 
 static void op_set_ac(X86Cpu *cpu, bool on)
 {
-    if (cpu->cpl || !(cpu->cr0 & CR0_PE)) {
+    if (cpu->cpl) {
         x86_raise(cpu, EXC_UD);
     }
     x86_set_rflags(cpu, on ? (uint64_t)FL_AC : 0, FL_AC);
