@@ -61,7 +61,7 @@ TOOLS := $(patsubst tools/%.c,$(BUILD)/%,$(TOOL_SRCS))
 WARNINGS := -Wall -Wextra -Wshadow -Wmissing-prototypes -Wstrict-prototypes -Wvla $(if $(filter y,$(WERROR)),-Werror)
 # -fno-strict-aliasing: an emulator looks at the same bytes as memory, as registers and as vectors. Where we forget
 # a memcpy, the result must be the obvious one and not whatever the optimiser may conclude.
-CFLAGS ?= $(if $(filter y,$(DEBUG)),-O0 -g3,-O2 -g)
+CFLAGS ?= $(if $(filter y,$(DEBUG)),-O0 -g3,$(if $(filter y,$(SANITIZE)),-O1,-O2) -g)
 ALL_CFLAGS = -std=gnu11 -D_GNU_SOURCE -I. -Ibuild -I$(BUILD)/gen $(WARNINGS) -fno-strict-aliasing -pthread \
 	$(LIB_CFLAGS) $(CFLAGS) $(SANITIZE_FLAGS) $(CFLAGS-$*.o)
 ifeq ($(SANITIZE),y)

@@ -516,7 +516,6 @@ static void apic_reset(Device *d)
     Apic *a = apic_of_device(d);
     a->base = APIC_DEFAULT_BASE | BASE_ENABLED | (a->bsp ? BASE_BSP : 0);
     a->id = a->vcpu->apic_id & 0xff;
-    a->lint = 0;
     apic_init_registers(a);
     if (a->bsp) { /* virtual wire to the PIC, which real firmware sets up before it needs a timer */
         a->lvt[LVT_LINT0] = APIC_DM_EXTINT << 8;

@@ -36,7 +36,6 @@ typedef struct Ioapic {
     /* registers */
     uint8_t id, select;
     uint32_t lines; /* levels of the pins */
-    uint32_t edges; /* edges that came while masked or could not be sent yet */
     uint64_t rte[IOAPIC_PINS];
 } Ioapic;
 
@@ -62,31 +61,19 @@ static void ioapic_send(Ioapic *s, unsigned pin)
     }
 }
 
-/* Sends what pin @pin has to say. */
+/* Fixed and lowest priority messages have an EOI; others behave as edges whatever the trigger mode says. */
+static bool ioapic_is_level(const Ioapic *s, unsigned pin)
+{
+    return (s->rte[pin] & RTE_LEVEL) && (s->rte[pin] >> 8 & 7) <= APIC_DM_LOWEST;
+}
+
+/* Sends what level pin @pin has to say. */
 static void ioapic_service(Ioapic *s, unsigned pin)
 {
-    uint32_t bit = 1u << pin;
-    uint64_t *e = &s->rte[pin];
-    if (*e & RTE_MASKED) {
-        return;
-    }
-    if (!(*e & RTE_LEVEL)) {
-        if (s->edges & bit) {
-            s->edges &= ~bit;
-            ioapic_send(s, pin);
-        }
-        return;
-    }
     /* The polarity bit describes the wire; our lines are asserted when 1 whatever the wire does. */
-    if ((s->lines & bit) && !(*e & RTE_REMOTE_IRR)) {
-        unsigned delivery = *e >> 8 & 7;
-        if (delivery <= APIC_DM_LOWEST) { /* others have no EOI and behave as edges */
-            *e |= RTE_REMOTE_IRR;
-            ioapic_send(s, pin);
-        } else if (s->edges & bit) {
-            s->edges &= ~bit;
-            ioapic_send(s, pin);
-        }
+    if (ioapic_is_level(s, pin) && (s->lines >> pin & 1) && !(s->rte[pin] & (RTE_MASKED | RTE_REMOTE_IRR))) {
+        s->rte[pin] |= RTE_REMOTE_IRR;
+        ioapic_send(s, pin);
     }
 }
 
@@ -96,14 +83,10 @@ static void ioapic_irq_in(Device *d, int n, int level)
     uint32_t bit = 1u << n;
     bool rising = level && !(s->lines & bit);
     s->lines = level ? s->lines | bit : s->lines & ~bit;
-    if (rising) {
-        s->edges |= bit;
-    }
-    if (level) {
+    if (ioapic_is_level(s, n)) {
         ioapic_service(s, n);
-    }
-    if (!level && (s->rte[n] & RTE_LEVEL)) {
-        s->edges &= ~bit;
+    } else if (rising && !(s->rte[n] & RTE_MASKED)) { /* an edge at a masked pin is lost */
+        ioapic_send(s, n);
     }
 }
 
@@ -128,13 +111,9 @@ static void ioapic_write_rte(Ioapic *s, unsigned pin, bool high, uint32_t val)
 {
     uint64_t *e = &s->rte[pin], kept = *e & RTE_KEPT;
     uint64_t v = high ? (uint64_t)val << 32 | (*e & UINT32_MAX) : (*e & 0xffffffff00000000u) | val;
-    bool was_edge = !(*e & RTE_LEVEL);
     *e = (v & RTE_WRITABLE) | kept;
     if (!(*e & RTE_LEVEL)) {
         *e &= ~(uint64_t)RTE_REMOTE_IRR;
-        if (!was_edge) {
-            s->edges &= ~(1u << pin); /* the level was not an edge */
-        }
     }
     ioapic_service(s, pin);
 }
@@ -200,7 +179,6 @@ static void ioapic_reset(Device *d)
 {
     Ioapic *s = ioapic_of(d);
     s->id = s->select = 0;
-    s->edges = 0;
     for (unsigned i = 0; i < IOAPIC_PINS; i++) {
         s->rte[i] = RTE_MASKED;
     }
@@ -229,7 +207,7 @@ static bool ioapic_post_load(void *opaque, int version, Error **errp)
     Ioapic *s = opaque;
     uint32_t unused = ~((1u << IOAPIC_PINS) - 1);
     (void)version;
-    if ((s->id & 0xf0) || ((s->lines | s->edges) & unused)) {
+    if ((s->id & 0xf0) || (s->lines & unused)) {
         error_set(errp, "state of the I/O APIC is not one that it can have");
         return false;
     }
@@ -243,8 +221,7 @@ static bool ioapic_post_load(void *opaque, int version, Error **errp)
 }
 
 static const VMStateField ioapic_fields[] = {
-    VMS_UINT(Ioapic, id), VMS_UINT(Ioapic, select), VMS_UINT(Ioapic, lines), VMS_UINT(Ioapic, edges),
-    VMS_UINT_ARRAY(Ioapic, rte), VMS_END
+    VMS_UINT(Ioapic, id), VMS_UINT(Ioapic, select), VMS_UINT(Ioapic, lines), VMS_UINT_ARRAY(Ioapic, rte), VMS_END
 };
 static const VMState ioapic_state = {
     .name = "ioapic", .version = 1, .fields = ioapic_fields, .post_load = ioapic_post_load,

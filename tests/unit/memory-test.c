@@ -596,9 +596,12 @@ TEST(code_pages_are_watched)
     CHECK(code_hits == 1 && code_off == 0x2004 && code_len == 4);
     dma_write(&as, 0x11ff0, buf, 64);
     CHECK(code_hits == 2 && code_off == 0x1ff0 && code_len == 64);
+    CHECK(ram.ram->code_gen[2] == 2 && ram.ram->code_gen[1] == 0);
     store(0x13000, 4, 1, MEM_OK);
     CHECK_EQ(code_hits, 2);
     ram_set_code_hook(NULL);
+    ram_code_written(ram.ram, 0x2fff, UINT64_MAX); /* clipped; counts without a hook, too */
+    CHECK_EQ(ram.ram->code_gen[2], 3);
     mem_destroy(&ram);
 }
 
