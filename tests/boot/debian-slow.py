@@ -5,10 +5,9 @@ logging in, poweroff, status 0, and a clean file system after that."""
 import os
 import subprocess
 
-from machine import Failure, Machine, run_cases, skip
+from machine import BUILD, Failure, Machine, run_cases, skip
 
 HERE = os.path.dirname(os.path.abspath(__file__))
-BUILD = os.path.abspath(os.environ.get("RHEA_BUILD", "build"))
 IMAGE = BUILD + "/test-logs/debian.img"
 
 

@@ -2,7 +2,7 @@
 """What the boot tests of Debian's kernels share. `make guest-kernels` has put kernel and initramfs into build/guest."""
 import os
 
-from machine import Machine, need, run_cases
+from machine import BUILD, Machine, need, run_cases
 
 GUEST = os.path.join(os.path.dirname(os.path.abspath(__file__)), "../../build/guest")
 HOW = "scripts/guest/prepare fetches it, where a package source can be reached"
@@ -15,8 +15,7 @@ def kernel(flavour):
 
 def self_test(flavour, cpus, limit=280):
     """Boots to the self-test, which must end well with this many processors, and to a poweroff with status 0."""
-    folder = os.path.abspath(os.environ.get("RHEA_BUILD", "build")) + "/test-logs"
-    disk = os.path.join(folder, f"{flavour}-{cpus}.img")
+    disk = f"{BUILD}/test-logs/{flavour}-{cpus}.img"
     with open(disk, "wb") as f:
         f.truncate(64 << 20)
     try:

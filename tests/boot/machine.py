@@ -15,6 +15,7 @@ import sys
 import tempfile
 import time
 
+BUILD = os.path.abspath(os.environ.get("RHEA_BUILD", "build"))
 SLOW = float(os.environ.get("RHEA_SLOW", "1"))
 PROMPT = re.compile(r"\((?:qemu|rhea)\) $")
 ESCAPES = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]|\x1b[()=>][0-9A-Za-z]?|\r")

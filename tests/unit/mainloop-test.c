@@ -371,3 +371,50 @@ TEST(a_watch_added_by_another_thread_is_seen)
     close(watch_fd[1]);
     mainloop_iterate(true);
 }
+
+static BottomHalf *busy_bh;
+static atomic_bool busy_end;
+
+static void busy(void *unused)
+{
+    (void)unused;
+    int64_t until = clock_ns(CLOCK_KIND_REALTIME) + 200 * NS_PER_US;
+    while (clock_ns(CLOCK_KIND_REALTIME) < until) {
+    }
+    if (!atomic_load(&busy_end)) {
+        bh_schedule(busy_bh);
+    }
+}
+
+static void *want_lock(void *unused)
+{
+    (void)unused;
+    for (int i = 0; i < 200; i++) {
+        g_usleep(20); /* the loop is busy again by then */
+        bql_lock();
+        bql_unlock();
+    }
+    atomic_store(&busy_end, true);
+    mainloop_kick();
+    return NULL;
+}
+
+TEST(a_busy_loop_lets_others_have_the_lock)
+{
+    begin();
+    busy_bh = bh_new(busy, NULL);
+    bh_schedule(busy_bh);
+    GThread *t = g_thread_new("want", want_lock, NULL);
+    int turns = 0;
+    while (!atomic_load(&busy_end)) {
+        mainloop_iterate(false);
+        turns++;
+    }
+    g_thread_join(t);
+    bh_free(busy_bh);
+    mainloop_iterate(true);
+    /* Counted in turns, not in time, which belongs to whatever else this computer does. */
+    if (turns > 1000) {
+        TEST_FAIL("200 locks took %d turns", turns);
+    }
+}
