@@ -110,7 +110,8 @@ static bool hmp_fmt(const char **text, const MonCommand *cmd, MonFmt *fmt, Error
     }
     p++;
     if (g_ascii_isdigit(*p)) {
-        f.count = (unsigned)CLAMP(g_ascii_strtoll(p, (char **)&p, 10), 1, 65536);
+        int64_t count = g_ascii_strtoll(p, (char **)&p, 10);
+        f.count = (unsigned)CLAMP(count, 1, 65536);
     }
     for (; *p && *p != ' '; p++) {
         static const char sizes[] = "bhwg";
