@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* The line protocol itself, on a machine that has memory and nothing else. */
+#include "util/osdep.h"
 #include "tests/qtest/libqtest.h"
+
 #include "tests/unit/test.h"
 
 static QTest *start(void)
