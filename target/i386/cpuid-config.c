@@ -7,6 +7,7 @@
 #include "target/i386/cpuid-int.h"
 #include "target/i386/fpu.h"
 #include "target/i386/native.h"
+#include "util/keyval.h"
 
 /* ---- what the engine implements -------------------------------------------------------------------------------- */
 
@@ -161,7 +162,7 @@ static bool cpuid_parse_value(CpuidRequest *r, const char *key, const char *valu
         return cpuid_parse_number(key, value, UINT32_MAX, &v, errp) && ((m->xlevel = (uint32_t)v), true);
     }
     if (!strcmp(key, "phys-bits")) {
-        return cpuid_parse_number(key, value, 52, &v, errp) && ((r->phys_bits = (unsigned)v), true);
+        return cpuid_parse_number(key, value, 52, &v, errp) && ((r->phys_bits = v ? MAX((unsigned)v, 32) : 0), true);
     }
     if (!strcmp(key, "vendor")) {
         return cpuid_parse_vendor(r, value, errp);
