@@ -187,7 +187,6 @@ struct X86Cpu {
     bool monitor_armed;     /* MONITOR was executed */
     uint64_t msr_misc[64];  /* MSRs that are merely kept: msr.c */
     CpuTopology topo;
-    unsigned phys_bits;     /* -cpu phys-bits; 0: the model's */
 
     /* --- the rest --- */
     const struct CpuModel *model;

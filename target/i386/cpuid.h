@@ -64,22 +64,15 @@ enum {
 
 typedef enum CpuVendor { VENDOR_INTEL, VENDOR_AMD } CpuVendor;
 
-/* Sizes in KiB; 0: none. */
-typedef struct CpuCache {
-    uint32_t l1d, l1i, l2, l3;
-    uint8_t l1d_ways, l1i_ways, l2_ways, l3_ways;
-} CpuCache;
-
-/* A named model: what @base has (NULL: nothing), plus and minus features by name. */
+/* A named model.  vCPUs hold a copy with what the command line changed. */
 typedef struct CpuModel {
     const char *name, *desc;
-    const char *base;
-    const char *plus, *minus; /* separated by blanks; NULL: none */
     CpuVendor vendor;
     uint16_t family, model, stepping;
     uint32_t level, xlevel;   /* highest basic and extended leaf */
+    uint32_t feat[FEAT_WORDS];
     const char *brand;        /* brand string, up to 47 characters */
-    CpuCache cache;
+    struct { uint16_t l1d_kib, l1i_kib, l2_kib; uint32_t l3_kib; uint8_t l1d_ways, l1i_ways, l2_ways, l3_ways; } cache; /* 0: none */
 } CpuModel;
 extern const CpuModel cpu_models[]; /* models-table.c; ends with a NULL name */
 
