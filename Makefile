@@ -25,8 +25,11 @@ ifeq ($(NO_CONFIG),)
 include build/config.mk
 endif
 
-build/config.mk: configure
+# configure leaves files alone that it would not change, so that nothing is rebuilt for them; hence the stamp.
+build/config.stamp: configure
 	./configure $(if $(AUTO_INSTALL),--install-deps=build) $(CONFIGURE_ARGS)
+build/config.mk: build/config.stamp
+	@[ -e $@ ] || ./configure $(CONFIGURE_ARGS)
 
 # ---- sources -------------------------------------------------------------------------------------------------
 
@@ -58,13 +61,15 @@ TOOLS := $(patsubst tools/%.c,$(BUILD)/%,$(TOOL_SRCS))
 WARNINGS := -Wall -Wextra -Wshadow -Wmissing-prototypes -Wstrict-prototypes -Wvla $(if $(filter y,$(WERROR)),-Werror)
 # -fno-strict-aliasing: an emulator looks at the same bytes as memory, as registers and as vectors. Where we forget
 # a memcpy, the result must be the obvious one and not whatever the optimiser may conclude.
-CFLAGS ?= $(if $(filter y,$(DEBUG)),-O0 -g3,-O2 -g)
+CFLAGS ?= $(if $(filter y,$(DEBUG)),-O0 -g3,$(if $(filter y,$(SANITIZE)),-O1,-O2) -g)
 ALL_CFLAGS = -std=gnu11 -D_GNU_SOURCE -I. -Ibuild -I$(BUILD)/gen $(WARNINGS) -fno-strict-aliasing -pthread \
 	$(LIB_CFLAGS) $(CFLAGS) $(SANITIZE_FLAGS) $(CFLAGS-$*.o)
 ifeq ($(SANITIZE),y)
 SANITIZE_FLAGS := -fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer
 endif
-ALL_LDFLAGS = -pthread $(SANITIZE_FLAGS) $(LDFLAGS)
+ALL_LDFLAGS = -pthread $(SANITIZE_FLAGS) $(LDFLAGS) $(PARTIAL_LDFLAGS)
+# While the tree has no main(), parts that others call may be missing too: link the tests anyway.
+PARTIAL_LDFLAGS := $(if $(wildcard system/main.c),,-no-pie -Wl,--unresolved-symbols=ignore-all)
 
 # Flags of single files, by object: CFLAGS-path/to/file.o := ...
 
@@ -97,8 +102,8 @@ FIRMWARE := $(ASL:pc-bios/%.asl=$(BUILD)/pc-bios/%.aml) $(ROM_SRCS:pc-bios/%.S=$
 firmware: $(FIRMWARE)
 
 $(BUILD)/pc-bios/%.aml: pc-bios/%.asl
-	@mkdir -p $(@D)
-	$(call say,IASL,$<)iasl -oa -ve -p $(basename $@) $< >$@.log 2>&1 || { cat $@.log; exit 1; }
+	@mkdir -p $(@D) $(OBJ)/pc-bios
+	$(call say,IASL,$<)iasl -oa -ve -p $(basename $@) $< >$(OBJ)/$<.log 2>&1 || { cat $(OBJ)/$<.log; exit 1; }
 
 # A flat 16-bit image linked at 0; scripts/romsum pads it to 512 bytes, sets its length byte and its checksum.
 $(BUILD)/pc-bios/%.bin: pc-bios/%.S scripts/romsum
@@ -200,7 +205,7 @@ compile_commands.json: Makefile build/config.mk $(SRCS) $(TOOL_SRCS)
 	@scripts/compile-commands '$(CC) $(ALL_CFLAGS)' $(SRCS) $(TOOL_SRCS) >$@
 
 $(BUILD)/rhea-system-x86_64.1: $(EMULATOR) scripts/gen-man
-	scripts/gen-man $(EMULATOR) >$@
+	VERSION=$(VERSION) scripts/gen-man $(EMULATOR) >$@
 
 .PHONY: man install
 man: $(BUILD)/rhea-system-x86_64.1
@@ -230,7 +235,7 @@ help:
 
 .PHONY: clean distclean
 clean:
-	rm -rf $(filter-out build/config.mk build/config.h build/guest,$(wildcard build/*)) compile_commands.json
+	rm -rf $(filter-out build/config.% build/guest,$(wildcard build/*)) compile_commands.json
 distclean:
 	rm -rf build compile_commands.json
 
