@@ -153,11 +153,11 @@ guests: $(GUESTS)
 test-programs: $(LINKED_TESTS) $(QTESTS)
 fuzz-programs: $(FUZZ_TESTS)
 
-# What must be installed for `make run` and for the tests. Where no package source can be reached (status 3), go on:
-# tests that lack something are skipped and say why.
+# What must be installed for `make run` and for the tests. Where that cannot be, go on: tests that lack something are
+# skipped and say why.
 .PHONY: deps-run deps-test
 deps-run deps-test: deps-%:
-	@./configure --deps-only --install-deps=$* || [ $$? = 3 ]
+	@./configure --deps-only --install-deps=$* || echo "make: going on without them"
 
 # The Debian kernels that the boot tests boot, unpacked under build/guest.
 .PHONY: guest-kernels
