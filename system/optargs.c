@@ -412,3 +412,55 @@ bool optargs_drive_file(Options *o, const char *interface, int index, bool cdrom
     g_ptr_array_add(o->drives, kv);
     return true;
 }
+
+/* Life of the Options. */
+
+static void options_free_monitor(void *p)
+{
+    MonitorOption *m = p;
+    g_free(m->chardev);
+    g_free(m->spec);
+    g_free(m);
+}
+
+static void options_free_keyval(void *p)
+{
+    keyval_free(p);
+}
+
+void options_init(Options *o)
+{
+    *o = (Options){ .default_devices = true };
+    o->cfg = (MachineConfig){ .topo = { 1, 1, 1, 1, 1, 1 }, .boot_menu_timeout_ms = -1, .boot_reboot_timeout_ms = -1,
+                              .default_devices = true, .graphics = true, .hpet = true, .acpi = true, .smm = true,
+                              .rtc_clock = CLOCK_KIND_HOST };
+    o->accels = g_string_new(NULL);
+    o->chardevs = g_ptr_array_new_with_free_func(g_free);
+    o->serials = g_ptr_array_new_with_free_func(g_free);
+    o->devices = g_ptr_array_new_with_free_func(g_free);
+    o->monitors = g_ptr_array_new_with_free_func(options_free_monitor);
+    o->drives = g_ptr_array_new_with_free_func(options_free_keyval);
+}
+
+void options_free(Options *o)
+{
+    const char *const *strings[] = { &o->cfg.cpu_model, &o->cfg.kernel, &o->cfg.initrd, &o->cfg.append,
+                                     &o->cfg.firmware, &o->cfg.vga, &o->cfg.name, &o->cfg.boot_order,
+                                     &o->cfg.boot_once };
+    for (unsigned i = 0; i < G_N_ELEMENTS(strings); i++) {
+        g_free((char *)*strings[i]);
+    }
+    char *const own[] = { o->machine, o->memory_backend, o->pidfile, o->debugcon, o->qtest, o->qtest_log, o->log_items,
+                          o->log_file, o->topic };
+    for (unsigned i = 0; i < G_N_ELEMENTS(own); i++) {
+        g_free(own[i]);
+    }
+    GPtrArray *const lists[] = { o->chardevs, o->serials, o->devices, o->monitors, o->drives, o->cfg.smbios_args,
+                                 o->cfg.acpitable_args, o->cfg.fw_cfg_args };
+    for (unsigned i = 0; i < G_N_ELEMENTS(lists); i++) {
+        if (lists[i]) {
+            g_ptr_array_unref(lists[i]);
+        }
+    }
+    g_string_free(o->accels, TRUE);
+}

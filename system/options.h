@@ -50,6 +50,17 @@ bool optargs_drive(Options *o, const char *text, Error **errp);
 bool optargs_drive_file(Options *o, const char *interface, int index, bool cdrom, const char *file, Error **errp);
 void optargs_add_accel(Options *o, const char *spec);
 
+/* What is printed instead of running (opthelp.c): Options.print. */
+void opthelp_version(Options *o, const char *topic);
+void opthelp_machines(Options *o, const char *topic);
+void opthelp_machine_keys(Options *o, const char *topic);
+void opthelp_cpus(Options *o, const char *topic);
+void opthelp_accels(Options *o, const char *topic);
+void opthelp_log_items(Options *o, const char *topic);
+void opthelp_text(Options *o, const char *topic);
+void opthelp_devices(Options *o, const char *topic);
+void opthelp_device(Options *o, const char *topic);
+
 /* -device help (devhelp.c): all devices, or the properties of one. */
 void devhelp_print_all(FILE *f);
 void devhelp_print_device(FILE *f, const DeviceClass *cls);

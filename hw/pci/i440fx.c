@@ -45,7 +45,7 @@ struct I440fxHost {
     I440fxWiring w;
     PciHost ports;
     PciBus bus;
-    MemRegion pci_memory, ram_below, ram_above, smm_all;
+    MemRegion pci_memory, ram_below, ram_above, rom_space, smm_all;
     AddressSpace as_pci; /* what segments in mode "read PCI" read */
     I440fx *fn0;
 };
@@ -134,9 +134,9 @@ static void i440fx_make_segments(I440fx *d)
         mem_set_enabled(&p->ram, false);
         mem_set_enabled(&p->rom, false);
         mem_set_enabled(&p->split, false);
-        mem_add_prio(h->w.memory, p->base, &p->split, 1);
-        mem_add_prio(h->w.memory, p->base, &p->rom, 1);
-        mem_add_prio(h->w.memory, p->base, &p->ram, 1);
+        mem_add_prio(h->w.memory, p->base, &p->split, 2);
+        mem_add_prio(h->w.memory, p->base, &p->rom, 2);
+        mem_add_prio(h->w.memory, p->base, &p->ram, 2);
     }
 }
 
@@ -238,6 +238,9 @@ static void i440fx_host_map_ram(I440fxHost *h)
     mem_add_prio(h->w.memory, 0, &h->pci_memory, -1);
     mem_init_alias(&h->ram_below, "ram-below-4g", h->w.ram, 0, below);
     mem_add(h->w.memory, 0, &h->ram_below);
+    /* 0xc0000-0xfffff belongs to PCI until PAM says otherwise */
+    mem_init_alias(&h->rom_space, "pci-rom-space", &h->pci_memory, 0xc0000, 0x40000);
+    mem_add_prio(h->w.memory, 0xc0000, &h->rom_space, 1);
     if (h->w.ram_size > below) {
         mem_init_alias(&h->ram_above, "ram-above-4g", h->w.ram, below, h->w.ram_size - below);
         mem_add(h->w.memory, 4 * GiB, &h->ram_above);
@@ -276,6 +279,7 @@ static void i440fx_host_unrealize(Device *dev)
         mem_destroy(&h->ram_above);
     }
     mem_destroy(&h->ram_below);
+    mem_destroy(&h->rom_space);
     mem_destroy(&h->pci_memory);
     mem_transaction_commit();
 }
