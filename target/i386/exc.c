@@ -238,7 +238,9 @@ bool x86_take_events(X86Cpu *cpu)
         exc_flush_requested(cpu);
     }
     if ((events & VCPU_EV_INIT) && !cpu->smm) {
-        return exc_take_init(cpu);
+        exc_take_init(cpu);
+        /* A SIPI that came meanwhile is for the CPU after this INIT, and no further event will wake it for that. */
+        return cpu->wait_sipi && (events & VCPU_EV_SIPI) ? exc_take_sipi(cpu) : true;
     }
     if (cpu->wait_sipi) {
         return events & VCPU_EV_SIPI ? exc_take_sipi(cpu) : false;
