@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * What devices may ask of a drive.  Requests are asynchronous; completions run in the main
- * thread under the big lock, never inside the submitting call.  An empty drive is a Blk
+ * thread (or in the one that drains) under the big lock, never inside the submitting call.  An empty drive is a Blk
  * without a medium: requests on it complete with -ENOMEDIUM.  All calls under the big lock.
  * Offsets and lengths are bytes; requests beyond the end of the medium complete with -EIO
  * without touching anything (lengths are checked here, whatever the device did).
@@ -39,19 +39,30 @@ int blk_pread(Blk *b, uint64_t off, void *buf, size_t len);
 int blk_pwrite(Blk *b, uint64_t off, const void *buf, size_t len);
 int blk_flush_wait(Blk *b);
 
+/* A drive without medium that is not on the list of -drive: for a device whose user named none. */
+Blk *blk_new_empty(const char *name);
+void blk_free(Blk *b); /* drains, flushes, closes */
+
 const char *blk_name(const Blk *b); /* "ide0-hd0": never NULL */
 bool blk_has_medium(const Blk *b);
 bool blk_readonly(const Blk *b);
 uint64_t blk_size(const Blk *b); /* bytes; 0 without a medium */
 bool blk_writeback(const Blk *b); /* guest-visible write cache */
+void blk_set_writeback(Blk *b, bool on); /* the guest switches it; off: each write is flushed before it completes */
 const char *blk_serial(const Blk *b); /* serial= of -drive; NULL: none */
 
 typedef enum BlkErrorAction { BLK_ERR_REPORT, BLK_ERR_IGNORE, BLK_ERR_STOP } BlkErrorAction;
 /* werror=/rerror= for this failure.  On BLK_ERR_STOP the machine is being stopped: keep the request, retry on resume. */
 BlkErrorAction blk_error_action(Blk *b, bool write, int err);
 
+/* Told of each failure and what will be done.  For BLK_ERR_STOP it asks for the machine to stop (start-up installs it:
+ * block may not know run states).  Without a hook BLK_ERR_STOP becomes BLK_ERR_REPORT. */
+typedef void BlkErrorHook(void *opaque, Blk *b, bool write, int err, BlkErrorAction action);
+void blk_set_error_hook(BlkErrorHook *hook, void *opaque);
+
 /* The device behind the drive. */
 typedef struct BlkDevOps {
+    char *(*describe)(void *opaque); /* newly allocated: id or path, for info block; may be NULL */
     void (*medium_changed)(void *opaque, bool loaded); /* after the tray closed with (or opened without) it */
     void (*eject_request)(void *opaque, bool force);   /* the user wants the tray open */
     bool (*tray_open)(void *opaque);

@@ -64,11 +64,14 @@ Chardev *char_new(const char *options, Error **errp);
  * unix:PATH[,server=on][,wait=off], tcp:HOST:PORT[,...], telnet:..., chardev:ID, /dev/tty..., ringbuf */
 bool char_from_legacy(const char *label, const char *spec, bool with_monitor, Chardev **out, Error **errp);
 bool char_is_mux(const Chardev *chr);
+void char_set_escape(int ch); /* -echr: 1..26 is Ctrl-A..Ctrl-Z; Ctrl-A at first */
+void char_set_quit_hook(void (*quit)(void)); /* escape x */
 /* Set by whoever owns the monitor: attaches one to a mux for "mon:" and -nographic. */
 void char_set_monitor_hook(bool (*attach)(Chardev *mux, Error **errp));
 void char_each(void (*fn)(void *opaque, Chardev *chr, bool frontend_open), void *opaque);
 bool char_remove(const char *id, Error **errp);
-void char_cleanup_all(void); /* process exit: terminals restored, sockets unlinked; async-signal-safe parts separate */
+void char_cleanup_all(void); /* process exit: terminals restored, sockets unlinked */
+void char_restore_terminal(void); /* only that; async-signal-safe, for fatal signals */
 void char_print_backends(FILE *f); /* -chardev help */
 
 /* Ring buffer contents, for ringbuf_read. */

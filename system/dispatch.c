@@ -123,9 +123,22 @@ static DispatchIo dispatch_io(const FlatRange *r, hwaddr addr)
                          .off = r->region_off + (addr - r->addr) };
 }
 
+/* The usual case: the access is one call of the handler as it is. */
+static inline bool dispatch_is_one_call(const DispatchIo *io, unsigned size)
+{
+    const MemOps *ops = io->ops;
+    return size >= ops->min_size && size <= (ops->max_size ? ops->max_size : 4) && !ops->big_endian &&
+           (!(io->off & (size - 1)) || ops->unaligned) && size <= io->region_size &&
+           io->off <= io->region_size - size;
+}
+
 static MemResult dispatch_io_read(DispatchIo io, unsigned size, uint64_t *val)
 {
     const MemOps *ops = io.ops;
+    if (ops->read && dispatch_is_one_call(&io, size)) {
+        *val = ops->read(io.opaque, io.off, size) & dispatch_mask(size);
+        return MEM_OK;
+    }
     MemResult result = MEM_OK;
     uint64_t all = 0;
     *val = dispatch_mask(size);
@@ -156,6 +169,10 @@ static MemResult dispatch_io_read(DispatchIo io, unsigned size, uint64_t *val)
 static MemResult dispatch_io_write(DispatchIo io, unsigned size, uint64_t val)
 {
     const MemOps *ops = io.ops;
+    if (ops->write && dispatch_is_one_call(&io, size)) {
+        ops->write(io.opaque, io.off, val & dispatch_mask(size), size);
+        return MEM_OK;
+    }
     MemResult result = MEM_OK;
     if (dispatch_refused(ops, io.off, size)) {
         return MEM_REJECTED;
@@ -355,19 +372,28 @@ MemResult dma_write(AddressSpace *as, hwaddr addr, const void *buf, uint64_t len
 
 /* Single accesses. */
 
-static MemResult dispatch_load_slow(AddressSpace *as, hwaddr addr, unsigned size, uint64_t *val)
+static inline bool dispatch_load_ram(const FlatRange *r, hwaddr addr, unsigned size, uint64_t *val)
 {
-    MemResult result;
-    bool taken = dispatch_bql_take();
-    const FlatRange *r = flatview_find(address_space_view(as), addr);
-    if (r && !dispatch_reads_ram(r) && dispatch_io_takes_whole(r, addr, size)) {
-        result = dispatch_io_read(dispatch_io(r, addr), size, val);
-    } else {
-        uint8_t buf[8];
-        result = dispatch_read(as, addr, buf, size, false);
-        *val = ld_le(buf, size);
+    if (!r || !dispatch_reads_ram(r) || size > r->size - (addr - r->addr)) {
+        return false;
     }
-    dispatch_bql_give(taken);
+    *val = ld_le(r->host + (addr - r->addr), size);
+    return true;
+}
+
+/* With the big lock held. */
+static MemResult dispatch_load(AddressSpace *as, hwaddr addr, unsigned size, uint64_t *val)
+{
+    const FlatRange *r = flatview_find(address_space_view(as), addr);
+    if (dispatch_load_ram(r, addr, size, val)) {
+        return MEM_OK;
+    }
+    if (r && !dispatch_reads_ram(r) && dispatch_io_takes_whole(r, addr, size)) {
+        return dispatch_io_read(dispatch_io(r, addr), size, val);
+    }
+    uint8_t buf[8];
+    MemResult result = dispatch_read(as, addr, buf, size, false);
+    *val = ld_le(buf, size);
     if (result == MEM_UNASSIGNED) {
         dispatch_log_nobody(as, "read", addr, size);
     }
@@ -376,31 +402,44 @@ static MemResult dispatch_load_slow(AddressSpace *as, hwaddr addr, unsigned size
 
 MemResult address_space_load(AddressSpace *as, hwaddr addr, unsigned size, uint64_t *val)
 {
-    bool rcu = dispatch_enter();
-    const FlatRange *r = flatview_find(address_space_view(as), addr);
-    if (r && dispatch_reads_ram(r) && size <= r->size - (addr - r->addr)) {
-        *val = ld_le(r->host + (addr - r->addr), size);
-        dispatch_leave(rcu);
+    if (bql_held()) {
+        return dispatch_load(as, addr, size, val);
+    }
+    rcu_lock();
+    bool done = dispatch_load_ram(flatview_find(address_space_view(as), addr), addr, size, val);
+    rcu_unlock();
+    if (done) {
         return MEM_OK;
     }
-    dispatch_leave(rcu);
-    return dispatch_load_slow(as, addr, size, val);
+    bql_lock();
+    MemResult result = dispatch_load(as, addr, size, val);
+    bql_unlock();
+    return result;
 }
 
-static MemResult dispatch_store_slow(AddressSpace *as, hwaddr addr, unsigned size, uint64_t val)
+static inline bool dispatch_store_ram(const FlatRange *r, hwaddr addr, unsigned size, uint64_t val)
 {
-    MemResult result;
-    bool taken = dispatch_bql_take();
+    if (!r || !dispatch_writes_ram(r) || size > r->size - (addr - r->addr)) {
+        return false;
+    }
+    st_le(r->host + (addr - r->addr), val, size);
+    ram_written(r->ram, r->region_off + (addr - r->addr), size);
+    return true;
+}
+
+static MemResult dispatch_store(AddressSpace *as, hwaddr addr, unsigned size, uint64_t val)
+{
     const FlatRange *r = flatview_find(address_space_view(as), addr);
+    if (dispatch_store_ram(r, addr, size, val)) {
+        return MEM_OK;
+    }
     bool io = r && (r->kind == MEM_IO || (r->kind == MEM_ROM_DEVICE && !r->readonly));
     if (io && dispatch_io_takes_whole(r, addr, size)) {
-        result = dispatch_io_write(dispatch_io(r, addr), size, val & dispatch_mask(size));
-    } else {
-        uint8_t buf[8];
-        st_le(buf, val, size);
-        result = dispatch_write(as, addr, buf, size, false);
+        return dispatch_io_write(dispatch_io(r, addr), size, val & dispatch_mask(size));
     }
-    dispatch_bql_give(taken);
+    uint8_t buf[8];
+    st_le(buf, val, size);
+    MemResult result = dispatch_write(as, addr, buf, size, false);
     if (result == MEM_UNASSIGNED) {
         dispatch_log_nobody(as, "write", addr, size);
     }
@@ -409,16 +448,19 @@ static MemResult dispatch_store_slow(AddressSpace *as, hwaddr addr, unsigned siz
 
 MemResult address_space_store(AddressSpace *as, hwaddr addr, unsigned size, uint64_t val)
 {
-    bool rcu = dispatch_enter();
-    const FlatRange *r = flatview_find(address_space_view(as), addr);
-    if (r && dispatch_writes_ram(r) && size <= r->size - (addr - r->addr)) {
-        st_le(r->host + (addr - r->addr), val, size);
-        ram_written(r->ram, r->region_off + (addr - r->addr), size);
-        dispatch_leave(rcu);
+    if (bql_held()) {
+        return dispatch_store(as, addr, size, val);
+    }
+    rcu_lock();
+    bool done = dispatch_store_ram(flatview_find(address_space_view(as), addr), addr, size, val);
+    rcu_unlock();
+    if (done) {
         return MEM_OK;
     }
-    dispatch_leave(rcu);
-    return dispatch_store_slow(as, addr, size, val);
+    bql_lock();
+    MemResult result = dispatch_store(as, addr, size, val);
+    bql_unlock();
+    return result;
 }
 
 MemLookup address_space_lookup(AddressSpace *as, hwaddr addr)

@@ -206,5 +206,8 @@ uint64_t flatview_gap(const FlatView *v, hwaddr addr)
             lo = mid + 1;
         }
     }
-    return lo < v->n ? v->starts[lo] - addr : UINT64_MAX;
+    if (lo < v->n) {
+        return v->starts[lo] - addr;
+    }
+    return addr ? -addr : UINT64_MAX; /* to the end, where addresses begin again */
 }

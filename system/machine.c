@@ -138,7 +138,7 @@ void machine_free(Machine *m)
         return;
     }
     bus_destroy(&m->root);
-    if (m->cls->cleanup) {
+    if (m->cls->cleanup && m->board) {
         m->cls->cleanup(m);
     }
     address_space_destroy(&m->as_io);

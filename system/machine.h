@@ -60,7 +60,7 @@ typedef struct MachineClass {
     const char *default_cpu, *default_vga, *default_firmware, *default_ram_id;
     uint64_t default_ram;
     bool (*init)(Machine *m, Error **errp); /* creates and connects everything */
-    void (*cleanup)(Machine *m); /* frees m->board, also after a failed init; the devices are gone; may be NULL */
+    void (*cleanup)(Machine *m); /* frees m->board when there is one, also after a failed init; the devices are gone */
 } MachineClass;
 
 struct Machine {

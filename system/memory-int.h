@@ -49,7 +49,7 @@ static inline const FlatRange *flatview_find(const FlatView *v, hwaddr addr)
     return addr - r->addr < r->size ? r : NULL;
 }
 
-/* Bytes from @addr, which is in no range, to the next range (UINT64_MAX: none follows). */
+/* Bytes from @addr, which is in no range, to the next range or the end of all addresses. */
 uint64_t flatview_gap(const FlatView *v, hwaddr addr);
 
 static inline const FlatView *address_space_view(AddressSpace *as)

@@ -38,6 +38,10 @@ typedef enum MemResult {
  * narrower writes arrive with the other bytes of the unit zero.  With `exact`, accesses outside
  * [min_size, max_size] never reach the handlers: reads give all ones, writes are ignored.
  * Values are little-endian numbers (bit 0..7 is the byte at the lowest address) unless `big_endian`.
+ *
+ * A CPU's access belongs to the region where it begins when it lies within that region in a size that the region
+ * takes, even where a smaller region of higher priority covers its later bytes (the doubleword at port 0xcf8, with the
+ * reset control byte at 0xcf9 inside it).  Otherwise it is split at the borders of what is seen.
  */
 typedef struct MemOps {
     uint64_t (*read)(void *opaque, hwaddr off, unsigned size);  /* NULL: reads give all ones */
@@ -103,9 +107,9 @@ uint8_t *mem_ram_ptr(const MemRegion *r); /* host address of offset 0; valid unt
 /* Dirty bitmaps, one per client and 4 KiB page.  Any thread, atomic. */
 typedef enum DirtyClient { DIRTY_DISPLAY, DIRTY_CODE, DIRTY_MIGRATION, DIRTY_CLIENTS } DirtyClient;
 void mem_set_dirty(const MemRegion *r, hwaddr off, uint64_t len); /* for all clients */
-/* Was any page of the range dirty for @client?  Clears it. */
+/* Was any page of the range dirty for @client?  Clears it.  Always true while the client does not track. */
 bool mem_test_clear_dirty(const MemRegion *r, DirtyClient client, hwaddr off, uint64_t len);
-/* While false (the default for display and migration), writers need not report to that client. */
+/* While false (the default), writers do not report to that client.  Switched on, everything is dirty at first. */
 void mem_set_dirty_tracking(const MemRegion *r, DirtyClient client, bool on);
 
 /* Address spaces.  Roots are containers. */
@@ -163,10 +167,14 @@ struct RamBlock {
     atomic_uint tracking;    /* bit per DirtyClient */
 };
 
-/* Called (any thread) when a page with code_page set is written by a device, DMA or a CPU; set by the accelerator. */
+/*
+ * Called (any thread) when a page with code_page set is written by a device, DMA or a CPU; set by the accelerator.
+ * It must not take the big lock or wait: the caller may be inside an RCU section.  The write is done already; whoever
+ * sets code_page does so before it reads the bytes, with a full fence between the two.
+ */
 typedef void RamCodeWritten(RamBlock *ram, uint64_t off, uint64_t len);
 void ram_set_code_hook(RamCodeWritten *hook);
-/* For each page of the range with code_page set: steps code_gen, then calls the hook (which may clear code_page). */
+/* Steps code_gen of each page of the range with code_page set; then, if there was one, calls the hook once. */
 void ram_code_written(RamBlock *ram, uint64_t off, uint64_t len);
 /* After a write through a host pointer: dirty bits of clients that track, and the code hook.  Cheap when none. */
 void ram_written(RamBlock *ram, uint64_t off, uint64_t len);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Guest RAM: a memfd mapped once, one byte a page that says "code comes from here", and a dirty bitmap per client
- * that tracks.  Creation and end under the big lock or before threads; the rest in any thread.
+ * Guest RAM: a memfd mapped once, for each page a byte that says "code comes from here" and a count of the writes to
+ * such a page, and a dirty bitmap per client that tracks.  Creation and end under the big lock or before threads; the rest in any thread.
  */
 #include "util/osdep.h"
 #include "system/memory-int.h"
@@ -104,6 +104,7 @@ RamBlock *ram_block_new(const char *name, uint64_t size, Error **errp)
     }
     madvise(ram->host, ram->size, MADV_HUGEPAGE); /* a wish: fails where the kernel has none */
     ram->code_page = g_malloc0(ram->size >> RAM_PAGE_BITS);
+    ram->code_gen = g_malloc0((ram->size >> RAM_PAGE_BITS) * sizeof(*ram->code_gen));
     ram->id = ram_id_take();
     return ram;
 }
@@ -118,6 +119,7 @@ void ram_block_free(RamBlock *ram)
         g_free((void *)ram->dirty[c]);
     }
     g_free((void *)ram->code_page);
+    g_free((void *)ram->code_gen);
     g_free((char *)ram->name);
     ram_id_release(ram->id);
     g_free(ram);
@@ -135,16 +137,17 @@ void ram_code_written(RamBlock *ram, uint64_t off, uint64_t len)
     if (!len || off >= ram->size) {
         return;
     }
-    RamCodeWritten *hook = atomic_load_explicit(&ram_code_hook, memory_order_acquire);
-    if (!hook) {
-        return;
-    }
-    uint64_t last = (MIN(len, ram->size - off) + off - 1) >> RAM_PAGE_BITS;
-    for (uint64_t page = off >> RAM_PAGE_BITS; page <= last; page++) {
+    bool code = false;
+    len = MIN(len, ram->size - off);
+    for (uint64_t page = off >> RAM_PAGE_BITS; page <= (off + len - 1) >> RAM_PAGE_BITS; page++) {
         if (atomic_load_explicit(&ram->code_page[page], memory_order_relaxed)) {
-            hook(ram, off, MIN(len, ram->size - off));
-            return;
+            atomic_fetch_add(&ram->code_gen[page], 1);
+            code = true;
         }
+    }
+    RamCodeWritten *hook = code ? atomic_load_explicit(&ram_code_hook, memory_order_acquire) : NULL;
+    if (hook) {
+        hook(ram, off, len);
     }
 }
 

@@ -110,11 +110,25 @@ void error_free(Error *err)
     }
 }
 
+static bool error_timestamps; /* set at start-up */
+
+void error_set_timestamps(bool on)
+{
+    error_timestamps = on;
+}
+
 static void error_vreport(const char *kind, const char *fmt, va_list ap)
 {
     char *text = g_strdup_vprintf(fmt, ap);
+    char *when = NULL;
+    if (error_timestamps) {
+        GDateTime *now = g_date_time_new_now_utc();
+        when = g_date_time_format(now, "%Y-%m-%dT%H:%M:%S.%fZ ");
+        g_date_time_unref(now);
+    }
     /* One call, so that lines of several threads do not mix. */
-    fprintf(stderr, "%s: %s%s\n", program_invocation_short_name, kind, text);
+    fprintf(stderr, "%s%s: %s%s\n", when ? when : "", program_invocation_short_name, kind, text);
+    g_free(when);
     g_free(text);
 }
 

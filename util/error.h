@@ -43,6 +43,7 @@ void error_report_free(Error *err);
 void error_report(const char *fmt, ...) G_GNUC_PRINTF(1, 2);
 void warn_report(const char *fmt, ...) G_GNUC_PRINTF(1, 2);
 void info_report(const char *fmt, ...) G_GNUC_PRINTF(1, 2);
+void error_set_timestamps(bool on); /* -msg timestamp=on: each report begins with the time in UTC */
 
 /*
  * The entry of @names (NULL-terminated) nearest to @word by edit distance, or NULL

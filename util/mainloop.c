@@ -10,6 +10,7 @@
 #include "util/timer.h"
 
 #include <poll.h>
+#include <pthread.h>
 #include <sys/eventfd.h>
 #include <sys/prctl.h>
 
@@ -43,22 +44,46 @@ static struct {
     bool sweep;
 } loop = { .kick_fd = -1 };
 
-static GMutex mainloop_bql;
+static pthread_mutex_t mainloop_bql = PTHREAD_MUTEX_INITIALIZER; /* not GMutex: race detectors know this one */
+static atomic_uint mainloop_bql_waiters; /* threads that found it taken */
+static atomic_uint mainloop_bql_grants;  /* how often one of them got it */
 static _Thread_local bool mainloop_bql_mine;
 static _Thread_local bool mainloop_is_main;
 
 void bql_lock(void)
 {
     assert(!mainloop_bql_mine);
-    g_mutex_lock(&mainloop_bql);
+    if (pthread_mutex_trylock(&mainloop_bql)) {
+        atomic_fetch_add(&mainloop_bql_waiters, 1);
+        pthread_mutex_lock(&mainloop_bql);
+        atomic_fetch_sub(&mainloop_bql_waiters, 1);
+        atomic_fetch_add(&mainloop_bql_grants, 1);
+    }
     mainloop_bql_mine = true;
+}
+
+/*
+ * With the lock free: lets one thread that waits for it have it.  A mutex goes to whoever comes first, and a loop
+ * that never waits comes first each time, since those whom it wakes are still on their way.
+ */
+static void mainloop_give_way(void)
+{
+    enum { TRIES = 20 };
+    const struct timespec nap = { .tv_nsec = 10 * NS_PER_US };
+    unsigned grants = atomic_load(&mainloop_bql_grants);
+    for (int i = 0; i < TRIES && atomic_load(&mainloop_bql_waiters); i++) {
+        if (atomic_load(&mainloop_bql_grants) != grants) {
+            break;
+        }
+        nanosleep(&nap, NULL);
+    }
 }
 
 void bql_unlock(void)
 {
     assert(mainloop_bql_mine);
     mainloop_bql_mine = false;
-    g_mutex_unlock(&mainloop_bql);
+    pthread_mutex_unlock(&mainloop_bql);
 }
 
 bool bql_held(void)
@@ -323,7 +348,6 @@ static void mainloop_wait(int64_t timeout_ns)
 {
     struct timespec ts = { .tv_sec = timeout_ns / NS_PER_SEC, .tv_nsec = timeout_ns % NS_PER_SEC };
     struct pollfd *polls = (struct pollfd *)loop.polls->data;
-    /* A busy loop, too, lets others take the lock. */
     bql_unlock();
     int n = ppoll(polls, loop.polls->len, timeout_ns < 0 ? NULL : &ts, NULL);
     if (n < 0) {
@@ -331,6 +355,7 @@ static void mainloop_wait(int64_t timeout_ns)
             polls[i].revents = 0; /* interrupted by a signal: nothing is known */
         }
     }
+    mainloop_give_way();
     bql_lock();
 }
 

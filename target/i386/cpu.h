@@ -100,12 +100,13 @@ typedef struct TlbEntry {
 enum { TLB_SYS, TLB_SYS_USERPAGES /* supervisor, SMAP not in force */, TLB_USER, TLB_COUNT };
 /* Beside each entry, what the slow paths need. */
 typedef struct TlbPhys {
+    uint64_t lin;     /* of the page */
     uint64_t phys;    /* guest-physical page address, A20 applied */
     RamBlock *ram;    /* NULL: I/O */
     uint64_t ram_off; /* of the page */
     uint8_t perm;     /* TLBP_* that the walk allowed */
 } TlbPhys;
-enum { TLBP_R = 1, TLBP_W = 2, TLBP_X = 4, TLBP_GLOBAL = 8, TLBP_ROM = 16 };
+enum { TLBP_R = 1, TLBP_W = 2, TLBP_X = 4, TLBP_GLOBAL = 8, TLBP_LARGE = 16 /* from a page above 4 KiB */ };
 
 /*
  * x87 and MMX, kept as an FXSAVE image (SDM vol. 1, 10.5.1), so that native stubs load and store it as it is.  Of its SSE part
@@ -140,6 +141,7 @@ struct X86Cpu {
     uint64_t lin_base[SEG_GS + 1]; /* what is added to an offset: segment base, or 0 in 64-bit mode except FS and GS */
     TlbEntry *tlb;          /* the array of the current privilege and SMAP state */
     const Insn *insn;       /* being executed: for exceptions */
+    const Insn *insn_end;   /* where the current block ends: moved up by what must leave it after this instruction */
     uint32_t eflags;        /* without FL_ARITH bits (0), bit 1 set */
     uint8_t cpl;
     bool int_shadow;        /* after STI, MOV SS, POP SS: one instruction without interrupts */
@@ -181,6 +183,7 @@ struct X86Cpu {
     bool dbg_step;          /* TF was set when the current instruction began */
     uint32_t dbg_hits;      /* DR6 bits of traps to report after the current instruction */
     bool wait_sipi;         /* halted by INIT */
+    bool shutdown;          /* triple fault: nothing but INIT, NMI and reset is taken */
     bool monitor_armed;     /* MONITOR was executed */
     uint64_t msr_misc[64];  /* MSRs that are merely kept: msr.c */
     CpuTopology topo;
@@ -191,6 +194,12 @@ struct X86Cpu {
     uint64_t a20_mask, phys_mask; /* address bits that exist */
     TlbEntry tlbs[TLB_COUNT][TLB_SIZE];
     TlbPhys tlb_phys[TLB_COUNT][TLB_SIZE];
+    uint16_t tlb_used[TLB_COUNT][TLB_SIZE]; /* slots that hold something, in order of filling: what a flush visits */
+    uint16_t tlb_used_count[TLB_COUNT];
+    uint32_t tlb_epoch;     /* stepped by every flush: for caches by linear address */
+    bool bus_locked;        /* holds the lock of LOCKed accesses that host atomics cannot do (mmu.c) */
+    atomic_bool quiet;      /* waits for or holds the big lock: uses no TLB entry meanwhile (mmu-code.c) */
+    atomic_uint tlb_acks;   /* flushes done for VCPU_EV_TLB */
     Vcpu vcpu;
     bool bsp;
 };
@@ -205,6 +214,10 @@ static inline X86Cpu *x86_cpu(Vcpu *v)
 void x86_update_mode(X86Cpu *cpu);
 /* As hardware RESET (bsp) or INIT (not warm: registers that INIT keeps are kept when @init). */
 void x86_reset(X86Cpu *cpu, bool init);
+
+/* Time stamp counter: 1 GHz of virtual time plus offset; and the virtual time (ns) at which it will read @tsc. */
+uint64_t x86_tsc(const X86Cpu *cpu);
+int64_t x86_tsc_to_ns(const X86Cpu *cpu, uint64_t tsc);
 
 static inline bool x86_long_mode(const X86Cpu *cpu)
 {

@@ -77,6 +77,7 @@ typedef struct MemRmw {
 } MemRmw;
 void mem_rmw_begin_slow(X86Cpu *cpu, MemRmw *m, uint64_t lin, unsigned size, bool locked);
 void mem_rmw_commit_slow(X86Cpu *cpu, MemRmw *m);
+void mmu_drop_bus_lock(X86Cpu *cpu); /* run loop: when an instruction was left by an exception in the middle of a locked access */
 
 static inline void mem_rmw_begin(X86Cpu *cpu, MemRmw *m, uint64_t lin, unsigned size, bool locked)
 {
@@ -142,6 +143,12 @@ void mmu_protect_code(X86Cpu *cpu, RamBlock *ram, uint64_t page_off);
 uint64_t x86_io_in(X86Cpu *cpu, uint16_t port, unsigned size);
 void x86_io_out(X86Cpu *cpu, uint16_t port, uint64_t val, unsigned size);
 AddressSpace *x86_as(X86Cpu *cpu); /* memory as this CPU sees it now */
+
+/* Serves VCPU_EV_TLB: flushes and acknowledges.  Own thread. */
+void mmu_serve_flush(X86Cpu *cpu);
+/* Watches the CPU's address spaces for changes of their view; at creation, under the big lock. */
+void mmu_init(X86Cpu *cpu);
+void mmu_destroy(X86Cpu *cpu);
 
 /* Big lock from instruction code: counts as a quiescent point for mmu_protect_code. */
 void x86_io_lock(X86Cpu *cpu);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* -qtest CHARDEV: the device tests' server.  Start-up, main thread, under the big lock. */
-#ifndef SYSTEM_QTEST_H
-#define SYSTEM_QTEST_H
+#ifndef ACCEL_QTEST_QTEST_H
+#define ACCEL_QTEST_QTEST_H
 
 #include "util/error.h"
 

@@ -1,0 +1,178 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The interpreter: runs decoded blocks, one C function an instruction.  Complete and portable; also what the translator is
+ * compared with.  Each vCPU runs in its own thread without the big lock.
+ */
+#include "util/osdep.h"
+#include "accel/accel.h"
+#include "accel/interp/interp.h"
+#include "target/i386/decode.h"
+#include "target/i386/exc.h"
+#include "util/log.h"
+
+/* The first @count instructions of a block; leaves regs[R_RIP] at what comes next. */
+static inline void interp_execute(X86Cpu *cpu, const Block *b, unsigned count)
+{
+    const Insn *i = b->insns;
+
+    cpu->insn_end = i + count;
+    do {
+        cpu->insn = i;
+        i->fn(cpu, i);
+    } while (++i != cpu->insn_end);
+    cpu->insn = NULL;
+    cpu->smc = false;
+    i--;
+    if (!(i->flags & INSN_BRANCH)) {
+        cpu->regs[R_RIP] = insn_next_rip(cpu, i);
+    }
+    cpu->insn_count += (unsigned)(i - b->insns) + 1;
+}
+
+static void interp_log(X86Cpu *cpu, const Block *b, uint64_t lin)
+{
+    if (log_on(LOG_EXEC)) {
+        log_printf(LOG_EXEC, "cpu %u: %016" PRIx64 " %u instructions\n", cpu->vcpu.index, lin, b->count);
+    }
+    if (log_on(LOG_CPU)) {
+        GString *s = g_string_new(NULL);
+
+        target_ops.print_registers(&cpu->vcpu, s);
+        log_printf(LOG_CPU, "%s", s->str);
+        g_string_free(s, TRUE);
+    }
+}
+
+/* Fetching beyond the code segment's limit is #GP(0); a block that only ends beyond runs instruction by instruction. */
+static unsigned interp_limit(X86Cpu *cpu, const Block *b)
+{
+    uint64_t limit = cpu->seg[SEG_CS].limit, rip = cpu->regs[R_RIP];
+
+    if (G_LIKELY((cpu->mode & MODE_CODE64) || rip + b->bytes - 1 <= limit)) {
+        return b->count;
+    }
+    if (rip + b->insns[0].len - 1 > limit) {
+        x86_raise_gp0(cpu);
+    }
+    return 1;
+}
+
+static const Block *interp_next(X86Cpu *cpu, BlockCache *c, unsigned *count)
+{
+    uint64_t lin = cpu->regs[R_RIP] + cpu->lin_base[SEG_CS];
+    const Block *b;
+
+    if (!(cpu->mode & MODE_CODE64)) {
+        lin = (uint32_t)lin;
+    }
+    b = block_find(c, cpu, lin);
+    *count = interp_limit(cpu, b);
+    if (G_UNLIKELY(log_on(LOG_EXEC | LOG_CPU))) {
+        interp_log(cpu, b, lin);
+    }
+    return b;
+}
+
+/* One instruction with everything that may happen around it. */
+static void interp_step(X86Cpu *cpu, BlockCache *c)
+{
+    unsigned count;
+
+    cpu->int_shadow = false;
+    if (cpu->dbg_slow) {
+        x86_debug_before(cpu);
+    }
+    interp_execute(cpu, interp_next(cpu, c, &count), 1);
+    if (cpu->dbg_slow || cpu->dbg_step || cpu->dbg_hits) {
+        x86_check_debug_trap(cpu);
+    }
+}
+
+/* Returns when the vCPU shall leave: an exit is wanted, or it halts. */
+static void interp_loop(X86Cpu *cpu, BlockCache *c)
+{
+    for (;;) {
+        unsigned count;
+
+        if (G_UNLIKELY(atomic_load_explicit(&cpu->vcpu.events, memory_order_acquire))) {
+            x86_take_events(cpu);
+            if (atomic_load(&cpu->vcpu.events) & VCPU_EV_EXIT) {
+                return;
+            }
+        }
+        if (G_UNLIKELY(atomic_load_explicit(&cpu->vcpu.halted, memory_order_relaxed))) {
+            return;
+        }
+        if (G_UNLIKELY(cpu->int_shadow || cpu->dbg_slow)) {
+            interp_step(cpu, c);
+            continue;
+        }
+        const Block *b = interp_next(cpu, c, &count);
+
+        interp_execute(cpu, b, count);
+        if (G_UNLIKELY(cpu->dbg_hits)) {
+            x86_check_debug_trap(cpu);
+        }
+    }
+}
+
+static void interp_run(Vcpu *v)
+{
+    X86Cpu *cpu = x86_cpu(v);
+    volatile bool again = true;
+
+    cpu->jmp_valid = true;
+    while (again) {
+        if (sigsetjmp(cpu->exit_jmp, 0) == 0) {
+            interp_loop(cpu, v->accel);
+            again = false;
+        } else {
+            cpu->insn = NULL;
+            cpu->smc = false;
+            mmu_drop_bus_lock(cpu);
+            if (cpu->exc_vector >= 0) {
+                x86_deliver_pending(cpu);
+            }
+        }
+    }
+    cpu->jmp_valid = false;
+}
+
+static bool interp_probe(char **why)
+{
+    (void)why;
+    return true;
+}
+
+static bool interp_init(struct KeyVal *options, Error **errp)
+{
+    (void)options, (void)errp;
+    decode_init();
+    return true;
+}
+
+static bool interp_vcpu_init(Vcpu *v, Error **errp)
+{
+    (void)errp;
+    mmu_init(x86_cpu(v));
+    v->accel = block_cache_new();
+    return true;
+}
+
+static void interp_vcpu_destroy(Vcpu *v)
+{
+    block_cache_free(v->accel);
+    v->accel = NULL;
+    mmu_destroy(x86_cpu(v));
+}
+
+static const AccelClass interp_class = {
+    .name = "interp",
+    .desc = "Rhea's interpreter: complete, portable, slow",
+    .probe = interp_probe,
+    .init = interp_init,
+    .vcpu_init = interp_vcpu_init,
+    .vcpu_destroy = interp_vcpu_destroy,
+    .vcpu_run = interp_run,
+};
+ACCEL_REGISTER(interp_class);

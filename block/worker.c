@@ -1,0 +1,117 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The pool of threads that do blocking image I/O.  A thread starts when there is work and none is idle, up to a
+ * bound, and ends after a while without work.  Callers: blk.c.  One mutex of its own, taken for queue moves only.
+ */
+#include "util/osdep.h"
+#include "block/block-int.h"
+
+#include <pthread.h>
+#include <signal.h>
+
+enum { WORKER_MAX = 16, WORKER_STACK = 256 * 1024 };
+
+static struct {
+    pthread_mutex_t lock;
+    pthread_cond_t work;
+    BlockWork *first, **tail;
+    unsigned threads, idle, waiting; /* waiting: queued and not yet taken */
+    unsigned idle_ms;
+} pool = { .lock = PTHREAD_MUTEX_INITIALIZER, .work = PTHREAD_COND_INITIALIZER, .idle_ms = 10000 };
+
+/* With the lock: the oldest piece of work; NULL when none came within the idle time. */
+static BlockWork *worker_take(void)
+{
+    struct timespec end;
+    clock_gettime(CLOCK_REALTIME, &end);
+    end.tv_sec += pool.idle_ms / 1000;
+    end.tv_nsec += (long)(pool.idle_ms % 1000) * 1000000;
+    if (end.tv_nsec >= 1000000000) {
+        end.tv_sec++;
+        end.tv_nsec -= 1000000000;
+    }
+    pool.idle++;
+    while (!pool.first) {
+        if (pthread_cond_timedwait(&pool.work, &pool.lock, &end) == ETIMEDOUT) {
+            break;
+        }
+    }
+    pool.idle--;
+    BlockWork *w = pool.first;
+    if (w) {
+        pool.first = w->next;
+        pool.waiting--;
+    }
+    return w;
+}
+
+static void *worker_main(void *arg)
+{
+    (void)arg;
+    pthread_setname_np(pthread_self(), "block-io");
+    pthread_mutex_lock(&pool.lock);
+    BlockWork *w;
+    while ((w = worker_take())) {
+        pthread_mutex_unlock(&pool.lock);
+        w->run(w);
+        pthread_mutex_lock(&pool.lock);
+    }
+    pool.threads--;
+    pthread_mutex_unlock(&pool.lock);
+    return NULL;
+}
+
+/* With the lock.  Signals belong to the main thread. */
+static bool worker_start(void)
+{
+    pthread_attr_t attr;
+    pthread_t thread;
+    sigset_t all, old;
+    sigfillset(&all);
+    pthread_attr_init(&attr);
+    pthread_attr_setdetachstate(&attr, PTHREAD_CREATE_DETACHED);
+    pthread_attr_setstacksize(&attr, WORKER_STACK);
+    pthread_sigmask(SIG_SETMASK, &all, &old);
+    bool ok = pthread_create(&thread, &attr, worker_main, NULL) == 0;
+    pthread_sigmask(SIG_SETMASK, &old, NULL);
+    pthread_attr_destroy(&attr);
+    pool.threads += ok;
+    return ok;
+}
+
+void block_worker_submit(BlockWork *w)
+{
+    bool run_here = false;
+    w->next = NULL;
+    pthread_mutex_lock(&pool.lock);
+    if (pool.waiting >= pool.idle && pool.threads < WORKER_MAX && !worker_start() && pool.threads == 0) {
+        run_here = true; /* the host gives no thread at all: slow is better than never */
+    } else {
+        if (!pool.first) {
+            pool.tail = &pool.first;
+        }
+        *pool.tail = w;
+        pool.tail = &w->next;
+        pool.waiting++;
+        pthread_cond_signal(&pool.work);
+    }
+    pthread_mutex_unlock(&pool.lock);
+    if (run_here) {
+        w->run(w);
+    }
+}
+
+unsigned block_worker_threads(void)
+{
+    pthread_mutex_lock(&pool.lock);
+    unsigned n = pool.threads;
+    pthread_mutex_unlock(&pool.lock);
+    return n;
+}
+
+void block_worker_set_idle_ms(unsigned ms)
+{
+    pthread_mutex_lock(&pool.lock);
+    pool.idle_ms = ms;
+    pthread_mutex_unlock(&pool.lock);
+}

@@ -1,0 +1,220 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Start-up and end of the emulator, as named steps.  The only place that turns an error into an exit.
+ */
+#include "util/osdep.h"
+
+#include "accel/accel.h"
+#include "block/blk.h"
+#include "chardev/char.h"
+#include "system/backends.h"
+#include "system/daemon.h"
+#include "system/options.h"
+#include "util/log.h"
+#include "util/mainloop.h"
+#include "util/timer.h"
+
+#include <signal.h>
+#include <sys/mman.h>
+
+/* Signals. */
+
+static atomic_int main_signal;     /* the one that ends us */
+static atomic_int main_signal_pid; /* who sent it */
+
+/* Fatal, or before the main loop runs: the terminal goes back, then the signal does what it does. */
+static void main_on_fatal(int sig)
+{
+    char_restore_terminal();
+    signal(sig, SIG_DFL);
+    raise(sig);
+}
+
+static void main_on_end(int sig, siginfo_t *info, void *context)
+{
+    (void)context;
+    atomic_store(&main_signal_pid, info->si_pid);
+    atomic_store(&main_signal, sig);
+    request_shutdown(SHUTDOWN_HOST_SIGNAL);
+}
+
+static const int main_end_signals[] = { SIGINT, SIGTERM, SIGHUP };
+
+static void main_set_early_signals(void)
+{
+    static const int fatal[] = { SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGABRT };
+    struct sigaction sa = { .sa_handler = main_on_fatal, .sa_flags = SA_NODEFER };
+    for (unsigned i = 0; i < G_N_ELEMENTS(fatal); i++) {
+        sigaction(fatal[i], &sa, NULL);
+    }
+    for (unsigned i = 0; i < G_N_ELEMENTS(main_end_signals); i++) {
+        sigaction(main_end_signals[i], &sa, NULL);
+    }
+    signal(SIGPIPE, SIG_IGN);
+}
+
+static void main_set_signals(void)
+{
+    struct sigaction sa = { .sa_sigaction = main_on_end, .sa_flags = SA_SIGINFO | SA_RESTART };
+    for (unsigned i = 0; i < G_N_ELEMENTS(main_end_signals); i++) {
+        sigaction(main_end_signals[i], &sa, NULL);
+    }
+}
+
+static void main_report_signal(void)
+{
+    int sig = atomic_load(&main_signal);
+    if (sig) {
+        info_report("terminating on signal %d from pid %d", sig, atomic_load(&main_signal_pid));
+    }
+}
+
+/* Steps. */
+
+/* False: something was printed and that is all. */
+static bool main_print(Options *o)
+{
+    if (o->print) {
+        o->print(o, o->topic);
+        return false;
+    }
+    return true;
+}
+
+static bool main_check_options(Options *o, Error **errp)
+{
+    if (o->daemonize && o->nographic && o->default_devices && (!o->serial_given || !o->monitor_none)) {
+        error_set(errp, "-nographic puts the console on this terminal, which -daemonize leaves");
+        error_add_hint(errp, "Use -display none with -daemonize.");
+        return false;
+    }
+    return true;
+}
+
+static bool main_start_log(Options *o, Error **errp)
+{
+    unsigned mask = 0;
+    if (o->log_file && !log_set_file(o->log_file, errp)) {
+        return false;
+    }
+    if (o->log_items && !log_parse_items(o->log_items, &mask, errp)) {
+        return false;
+    }
+    log_set_mask(mask);
+    return true;
+}
+
+static bool main_lock_memory(Options *o, Error **errp)
+{
+    if (o->mem_lock && mlockall(MCL_CURRENT | MCL_FUTURE) < 0) {
+        error_set_errno(errp, errno, "-overcommit mem-lock=on: cannot lock memory");
+        error_add_hint(errp, "Raise the limit: ulimit -l unlimited.");
+        return false;
+    }
+    return true;
+}
+
+static bool main_create_machine(Options *o, Error **errp)
+{
+    const MachineClass *cls = machine_class_find(o->machine, errp);
+    if (!cls) {
+        return false;
+    }
+    if (o->memory_backend && g_strcmp0(o->memory_backend, cls->default_ram_id)) {
+        error_set(errp, "-machine memory-backend=%s: there is no such object; objects come with a later version",
+                  o->memory_backend);
+        return false;
+    }
+    MachineConfig *cfg = &o->cfg;
+    cfg->ram_size = cfg->ram_size ? cfg->ram_size : cls->default_ram;
+    cfg->boot_order = cfg->boot_order ? cfg->boot_order : g_strdup("cad");
+    return machine_new(cls, cfg, errp) != NULL;
+}
+
+static bool main_find_machine(Options *o, Error **errp)
+{
+    return machine_class_find(o->machine, errp) != NULL;
+}
+
+static void main_on_runstate(RunstateNotifier *n, bool running, RunState s)
+{
+    (void)n;
+    (void)s;
+    if (!running) {
+        blk_drain_all();
+    }
+}
+
+/* Everything up to a machine that could run. */
+static bool main_start(Options *o, Error **errp)
+{
+    static RunstateNotifier notifier = { .changed = main_on_runstate };
+    mainloop_init();
+    bql_lock();
+    runstate_set_actions(&o->actions);
+    runstate_notifier_add(&notifier);
+    if (!main_lock_memory(o, errp) || !main_find_machine(o, errp) ||
+        !accel_choose(o->accels->len ? o->accels->str : NULL, errp) || !backends_create(o, errp) ||
+        !main_create_machine(o, errp) || !backends_add_devices(o, errp)) {
+        return false;
+    }
+    machine_reset(machine_current());
+    return true;
+}
+
+static void main_hint_display(const Options *o)
+{
+    if (!o->nographic && !o->display_none && !o->daemonize && o->default_devices && isatty(2)) {
+        info_report("no display is built in yet: the machine runs unseen; -nographic shows its serial console here");
+    }
+}
+
+static int main_run(Options *o)
+{
+    if (!o->start_paused) {
+        vm_start();
+    }
+    int status = runstate_main_loop();
+    main_report_signal();
+    return status;
+}
+
+static void main_end(Options *o)
+{
+    vcpus_shutdown();
+    machine_free(machine_current());
+    vcpus_free();
+    backends_destroy();
+    daemon_remove_pidfile();
+    bql_unlock();
+    options_free(o);
+}
+
+int main(int argc, char **argv)
+{
+    static Options o;
+    Error *err = NULL;
+    options_init(&o);
+    if (!options_parse(&o, argc, argv, &err)) {
+        error_report_free(err);
+        return 1;
+    }
+    if (!main_print(&o)) {
+        return 0;
+    }
+    main_set_early_signals();
+    if (!main_check_options(&o, &err) || (o.daemonize && !daemon_fork(&err)) || !main_start_log(&o, &err) ||
+        !main_start(&o, &err) || (o.pidfile && !daemon_write_pidfile(o.pidfile, &err))) {
+        error_report_free(err);
+        char_restore_terminal();
+        return 1;
+    }
+    main_set_signals();
+    main_hint_display(&o);
+    if (o.daemonize) {
+        daemon_ready();
+    }
+    int status = main_run(&o);
+    main_end(&o);
+    return status;
+}

@@ -1,0 +1,68 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* What the command line said, before anything is made of it.  Start-up, main thread. */
+#ifndef SYSTEM_OPTIONS_H
+#define SYSTEM_OPTIONS_H
+
+#include "system/machine.h"
+#include "system/runstate.h"
+#include "util/keyval.h"
+#include "util/opts.h"
+
+/* -mon, and the monitors that -monitor and the defaults ask for. */
+typedef struct MonitorOption {
+    char *chardev; /* id, or NULL: @spec */
+    char *spec;    /* a short form: "stdio" */
+} MonitorOption;
+
+typedef struct Options {
+    MachineConfig cfg;
+    RunstateActions actions;
+    char *machine;        /* NULL: the default one */
+    char *memory_backend; /* NULL: none named */
+    GString *accels;      /* "kvm:tcg"; empty: not said */
+    uint64_t max_cpus;
+    /* Arguments as they came, in order; of char * unless said otherwise. */
+    GPtrArray *chardevs, *serials, *monitors /* MonitorOption * */, *devices, *drives /* KeyVal * */;
+    bool monitor_none, serial_none, serial_given;
+    bool nographic, display_none, default_devices, snapshot, start_paused;
+    bool daemonize, mem_lock, list_options;
+    char *pidfile, *debugcon, *qtest, *qtest_log, *log_items, *log_file;
+    /* Something to print instead of running.  @topic belongs to it. */
+    void (*print)(struct Options *o, const char *topic);
+    char *topic;
+} Options;
+
+void options_init(Options *o);
+void options_free(Options *o);
+bool options_parse(Options *o, int argc, char **argv, Error **errp);
+void options_print_version(FILE *f);
+
+/* Parsers of the bigger arguments (optargs.c); those with @opaque (the Options) stand in the table. */
+bool optargs_memory(void *opaque, const char *value, Error **errp);
+bool optargs_smp(void *opaque, const char *value, Error **errp);
+bool optargs_machine(Options *o, const char *value, Error **errp);
+bool optargs_boot(void *opaque, const char *value, Error **errp);
+bool optargs_rtc(void *opaque, const char *value, Error **errp);
+bool optargs_name(void *opaque, const char *value, Error **errp);
+bool optargs_action(void *opaque, const char *value, Error **errp);
+bool optargs_uuid(void *opaque, const char *value, Error **errp);
+bool optargs_drive(Options *o, const char *text, Error **errp);
+bool optargs_drive_file(Options *o, const char *interface, int index, bool cdrom, const char *file, Error **errp);
+void optargs_add_accel(Options *o, const char *spec);
+
+/* What is printed instead of running (opthelp.c): Options.print. */
+void opthelp_version(Options *o, const char *topic);
+void opthelp_machines(Options *o, const char *topic);
+void opthelp_machine_keys(Options *o, const char *topic);
+void opthelp_cpus(Options *o, const char *topic);
+void opthelp_accels(Options *o, const char *topic);
+void opthelp_log_items(Options *o, const char *topic);
+void opthelp_text(Options *o, const char *topic);
+void opthelp_devices(Options *o, const char *topic);
+void opthelp_device(Options *o, const char *topic);
+
+/* -device help (devhelp.c): all devices, or the properties of one. */
+void devhelp_print_all(FILE *f);
+void devhelp_print_device(FILE *f, const DeviceClass *cls);
+
+#endif

@@ -1,0 +1,13 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The monitor's view of the processor, between cpu.c and cpu-print.c.  Under the big lock, vCPU parked. */
+#ifndef TARGET_I386_CPU_INT_H
+#define TARGET_I386_CPU_INT_H
+
+#include "target/i386/cpu.h"
+
+void cpu_print_registers(Vcpu *v, GString *out);
+bool cpu_read_virtual(Vcpu *v, uint64_t addr, void *buf, size_t len);
+bool cpu_write_virtual(Vcpu *v, uint64_t addr, const void *buf, size_t len);
+void cpu_disassemble(Vcpu *v, uint64_t addr, unsigned count, bool physical, GString *out);
+
+#endif

@@ -1,0 +1,364 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* CPU models put to use: parsing -cpu, filtering by what the engine does.  The leaves are in cpuid-leaves.c.  See cpuid.h. */
+#include "util/osdep.h"
+#include "target/i386/cpuid-int.h"
+#include "target/i386/native.h"
+#include "util/keyval.h"
+
+#define B(feature) (1u << ((feature) & 31))
+
+/* Where the host's own CPU shows a word: leaf, sub-leaf, register. */
+static const struct {
+    uint32_t leaf, subleaf;
+    uint8_t reg;
+} words[FEAT_WORDS] = {
+    [FEAT_1_EDX] = { 1, 0, 3 },           [FEAT_1_ECX] = { 1, 0, 2 },           [FEAT_7_EBX] = { 7, 0, 1 },
+    [FEAT_7_ECX] = { 7, 0, 2 },           [FEAT_7_EDX] = { 7, 0, 3 },           [FEAT_7_1_EAX] = { 7, 1, 0 },
+    [FEAT_X1_EDX] = { 0x80000001, 0, 3 }, [FEAT_X1_ECX] = { 0x80000001, 0, 2 }, [FEAT_X7_EDX] = { 0x80000007, 0, 3 },
+    [FEAT_X8_EBX] = { 0x80000008, 0, 1 }, [FEAT_6_EAX] = { 6, 0, 0 },           [FEAT_D1_EAX] = { 13, 1, 0 },
+};
+
+/* What semantics files implement. */
+static const uint32_t implemented[FEAT_WORDS] = {
+    [FEAT_1_EDX] = B(CPUID_FPU) | B(CPUID_DE) | B(CPUID_PSE) | B(CPUID_TSC) | B(CPUID_MSR) | B(CPUID_PAE) | B(CPUID_MCE) |
+                   B(CPUID_CX8) | B(CPUID_APIC) | B(CPUID_SEP) | B(CPUID_MTRR) | B(CPUID_PGE) | B(CPUID_MCA) | B(CPUID_CMOV) |
+                   B(CPUID_PAT) | B(CPUID_PSE36) | B(CPUID_CLFLUSH) | B(CPUID_MMX) | B(CPUID_FXSR) | B(CPUID_SSE) |
+                   B(CPUID_SSE2) | B(CPUID_HT),
+    [FEAT_1_ECX] = B(CPUID_SSE3) | B(CPUID_PCLMULQDQ) | B(CPUID_SSSE3) | B(CPUID_FMA) | B(CPUID_CX16) | B(CPUID_SSE41) |
+                   B(CPUID_SSE42) | B(CPUID_X2APIC) | B(CPUID_MOVBE) | B(CPUID_POPCNT) | B(CPUID_TSC_DEADLINE) | B(CPUID_AES) |
+                   B(CPUID_XSAVE) | B(CPUID_AVX) | B(CPUID_F16C) | B(CPUID_RDRAND) | B(CPUID_HYPERVISOR) | B(CPUID_PCID),
+    [FEAT_7_EBX] = B(CPUID_FSGSBASE) | B(CPUID_TSC_ADJUST) | B(CPUID_BMI1) | B(CPUID_SMEP) | B(CPUID_BMI2) | B(CPUID_ERMS) |
+                   B(CPUID_INVPCID) | B(CPUID_RDSEED) | B(CPUID_ADX) | B(CPUID_SMAP) | B(CPUID_CLFLUSHOPT) | B(CPUID_CLWB) |
+                   B(CPUID_SHA),
+    [FEAT_7_ECX] = B(CPUID_UMIP) | B(CPUID_GFNI) | B(CPUID_VAES) | B(CPUID_VPCLMULQDQ) | B(CPUID_RDPID),
+    [FEAT_X1_EDX] = B(CPUID_SYSCALL) | B(CPUID_NX) | B(CPUID_MMXEXT) | B(CPUID_PDPE1GB) | B(CPUID_RDTSCP) | B(CPUID_LM),
+    [FEAT_X1_ECX] = B(CPUID_LAHF_LM) | 2 /* cmp-legacy */ | B(CPUID_CR8LEGACY) | B(CPUID_ABM) | B(CPUID_3DNOWPREFETCH),
+    [FEAT_X7_EDX] = B(CPUID_INVTSC),
+    [FEAT_6_EAX] = B(CPUID_ARAT),
+    [FEAT_D1_EAX] = B(CPUID_XSAVEOPT) | B(CPUID_XSAVEC) | B(CPUID_XGETBV1) | B(CPUID_XSAVES),
+};
+
+/* Those of them that run natively, so that the host must have them too. */
+static const uint32_t native_only[FEAT_WORDS] = {
+    [FEAT_1_ECX] = B(CPUID_SSE3) | B(CPUID_PCLMULQDQ) | B(CPUID_SSSE3) | B(CPUID_FMA) | B(CPUID_SSE41) | B(CPUID_SSE42) |
+                   B(CPUID_AES) | B(CPUID_AVX) | B(CPUID_F16C),
+    [FEAT_7_EBX] = B(CPUID_SHA),
+    [FEAT_7_ECX] = B(CPUID_GFNI) | B(CPUID_VAES) | B(CPUID_VPCLMULQDQ),
+};
+
+uint32_t cpuid_implemented(unsigned word)
+{
+    uint32_t host = native_host_cpuid(words[word].leaf, words[word].subleaf, words[word].reg);
+
+    return implemented[word] & (host | ~native_only[word]);
+}
+
+/* --- names -------------------------------------------------------------------------------------------------- */
+
+static bool same_name(const char *a, const char *b)
+{
+    for (; *a || *b; a++, b++) {
+        char x = *a == '_' || *a == '.' ? '-' : *a, y = *b == '_' || *b == '.' ? '-' : *b;
+
+        if (x != y) {
+            return false;
+        }
+    }
+    return true;
+}
+
+int cpuid_feature_by_name(const char *name)
+{
+    static const struct {
+        const char *alias, *name;
+    } aliases[] = { { "sse3", "pni" }, { "ffxsr", "fxsr-opt" }, { "i64", "lm" }, { "xd", "nx" }, { "lzcnt", "abm" },
+                    { "sha", "sha-ni" } };
+
+    for (unsigned k = 0; k < G_N_ELEMENTS(aliases); k++) {
+        name = same_name(name, aliases[k].alias) ? aliases[k].name : name;
+    }
+    for (unsigned w = 0; w < FEAT_WORDS; w++) {
+        for (unsigned b = 0; b < 32; b++) {
+            if (cpuid_names[w][b] && same_name(name, cpuid_names[w][b])) {
+                return (int)CPUID_BIT(w, b);
+            }
+        }
+    }
+    return -1;
+}
+
+static void suggest_feature(const char *name, Error **errp)
+{
+    const char *all[FEAT_WORDS * 32 + 1], *near;
+    unsigned n = 0;
+
+    for (unsigned w = 0; w < FEAT_WORDS; w++) {
+        for (unsigned b = 0; b < 32; b++) {
+            if (cpuid_names[w][b]) {
+                all[n++] = cpuid_names[w][b];
+            }
+        }
+    }
+    all[n] = NULL;
+    near = suggest_nearest(name, all);
+    error_set(errp, "unknown CPU feature or property '%s'", name);
+    if (near) {
+        error_add_hint(errp, "Did you mean '%s'?", near);
+    } else {
+        error_add_hint(errp, "'-cpu help' lists models and features.");
+    }
+}
+
+static const CpuModel *find_model(const char *name, Error **errp)
+{
+    const char *names[64], *near;
+    unsigned n = 0;
+
+    for (const CpuModel *m = cpu_models; m->name; m++) {
+        if (!g_ascii_strcasecmp(m->name, name)) {
+            return m;
+        }
+        names[n++] = m->name;
+    }
+    names[n] = NULL;
+    near = suggest_nearest(name, names);
+    error_set(errp, "unknown CPU model '%s'", name);
+    if (!strcmp(name, "host")) {
+        error_add_hint(errp, "'host' needs KVM; the software engine's widest model is 'max'.");
+    } else if (near) {
+        error_add_hint(errp, "Did you mean '%s'? '-cpu help' lists all.", near);
+    } else {
+        error_add_hint(errp, "'-cpu help' lists all models.");
+    }
+    return NULL;
+}
+
+/* --- -cpu ---------------------------------------------------------------------------------------------------- */
+
+typedef struct Wish {
+    CpuModel *model;
+    uint32_t plus[FEAT_WORDS], minus[FEAT_WORDS];
+    bool check, enforce;
+} Wish;
+
+static bool wish_feature(Wish *w, const char *name, bool on, Error **errp)
+{
+    int f = cpuid_feature_by_name(name);
+
+    if (f < 0) {
+        suggest_feature(name, errp);
+        return false;
+    }
+    (on ? w->plus : w->minus)[f >> 5] |= 1u << (f & 31);
+    (on ? w->minus : w->plus)[f >> 5] &= ~(1u << (f & 31));
+    return true;
+}
+
+static bool wish_number(Wish *w, const char *key, const char *value, bool *known, Error **errp)
+{
+    CpuModel *m = w->model;
+    uint64_t v = 0;
+
+    *known = true;
+    if (!strcmp(key, "family") || !strcmp(key, "model") || !strcmp(key, "stepping")) {
+        uint64_t max = *key == 'f' ? 0xff + 0xf : *key == 'm' ? 0xff : 0xf;
+
+        if (!parse_uint(key, value, 0, max, &v, errp)) {
+            return false;
+        }
+        *(*key == 'f' ? &m->family : *key == 'm' ? &m->model : &m->stepping) = (uint16_t)v;
+    } else if (!strcmp(key, "level") || !strcmp(key, "xlevel")) {
+        if (!parse_uint(key, value, 0, UINT32_MAX, &v, errp)) {
+            return false;
+        }
+        *(*key == 'l' ? &m->level : &m->xlevel) = (uint32_t)v;
+    } else if (!strcmp(key, "model-id")) {
+        g_free((char *)(uintptr_t)m->brand);
+        m->brand = g_strdup(value);
+    } else if (!strcmp(key, "vendor")) {
+        if (strcmp(value, "GenuineIntel") && strcmp(value, "AuthenticAMD")) {
+            error_set(errp, "CPU vendor '%s' is not known: GenuineIntel and AuthenticAMD are", value);
+            return false;
+        }
+        m->vendor = value[0] == 'G' ? VENDOR_INTEL : VENDOR_AMD;
+    } else {
+        *known = false;
+    }
+    return true;
+}
+
+static bool wish_word(Wish *w, const char *word, Error **errp)
+{
+    char **kv = g_strsplit(word, "=", 2);
+    bool on = true, known = false, ok;
+
+    if (word[0] == '+' || word[0] == '-') {
+        ok = wish_feature(w, word + 1, word[0] == '+', errp);
+    } else if (!strcmp(kv[0], "check") || !strcmp(kv[0], "enforce")) {
+        ok = !kv[1] || parse_bool(kv[0], kv[1], &on, errp);
+        *(word[0] == 'c' ? &w->check : &w->enforce) = on;
+    } else if (!strcmp(kv[0], "migratable") || !strcmp(kv[0], "pmu") || !strcmp(kv[0], "kvm")) {
+        ok = !kv[1] || parse_bool(kv[0], kv[1], &on, errp); /* KVM's business: harmless here */
+    } else {
+        ok = !kv[1] || wish_number(w, kv[0], kv[1], &known, errp);
+        if (ok && !known) {
+            ok = (!kv[1] || parse_bool(kv[0], kv[1], &on, errp)) && wish_feature(w, kv[0], on, errp);
+        }
+    }
+    g_strfreev(kv);
+    return ok;
+}
+
+static void list_missing(GString *s, const uint32_t missing[FEAT_WORDS])
+{
+    for (unsigned w = 0; w < FEAT_WORDS; w++) {
+        for (unsigned b = 0; b < 32; b++) {
+            if (missing[w] & 1u << b) {
+                g_string_append_printf(s, "%s%s", s->len ? ", " : "", cpuid_names[w][b] ? cpuid_names[w][b] : "?");
+            }
+        }
+    }
+}
+
+/* Takes away what the engine lacks; says so, or fails with enforce. */
+static bool wish_filter(Wish *w, bool first_cpu, Error **errp)
+{
+    uint32_t missing[FEAT_WORDS] = { 0 }, any = 0;
+
+    for (unsigned k = 0; k < FEAT_WORDS; k++) {
+        uint32_t want = (w->model->feat[k] | w->plus[k]) & ~w->minus[k];
+
+        missing[k] = want & ~cpuid_implemented(k);
+        if (k == FEAT_1_EDX && !(w->plus[k] & B(CPUID_VME))) {
+            missing[k] &= ~B(CPUID_VME); /* every model has it and hardly any guest asks for it: not worth a warning */
+        }
+        any |= missing[k];
+        w->model->feat[k] = want & cpuid_implemented(k);
+    }
+    if (!any || !(w->check || w->enforce)) {
+        return true;
+    }
+    GString *s = g_string_new(NULL);
+
+    list_missing(s, missing);
+    if (w->enforce) {
+        error_set(errp, "CPU model '%s' has features that this engine or host lacks: %s", w->model->name, s->str);
+        error_add_hint(errp, "Leave out 'enforce', or switch them off with '-feature'.");
+    } else if (first_cpu) {
+        warn_report("CPU model '%s': left out, because this engine or host lacks them: %s", w->model->name, s->str);
+    }
+    g_string_free(s, TRUE);
+    return !w->enforce;
+}
+
+bool cpuid_configure(X86Cpu *cpu, const char *spec, const CpuTopology *topo, Error **errp)
+{
+    char **parts = g_strsplit(spec, ",", -1);
+    const CpuModel *base = find_model(parts[0] ? parts[0] : "", errp);
+    Wish w = { .check = true };
+    bool ok = base != NULL;
+
+    if (ok) {
+        w.model = g_memdup2(base, sizeof(*base));
+        w.model->brand = g_strdup(base->brand);
+        cpu->model = w.model;
+        for (unsigned k = 0; !strcmp(base->name, "max") && k < FEAT_WORDS; k++) {
+            w.model->feat[k] = cpuid_implemented(k);
+        }
+        w.model->feat[FEAT_1_ECX] |= B(CPUID_HYPERVISOR);
+    }
+    for (char **p = parts + 1; ok && parts[0] && *p; p++) {
+        ok = wish_word(&w, *p, errp);
+    }
+    ok = ok && wish_filter(&w, vcpu_count() == 0, errp);
+    g_strfreev(parts);
+    if (!ok) {
+        cpuid_free(cpu);
+        return false;
+    }
+    memcpy(cpu->feat, w.model->feat, sizeof(w.model->feat));
+    cpu->topo = *topo;
+    return true;
+}
+
+void cpuid_free(X86Cpu *cpu)
+{
+    if (cpu->model) {
+        g_free((char *)(uintptr_t)cpu->model->brand);
+        g_free((CpuModel *)(uintptr_t)cpu->model);
+        cpu->model = NULL;
+    }
+}
+
+void cpuid_print_models(FILE *f)
+{
+    unsigned col = 0;
+
+    fprintf(f, "Available CPUs:\n");
+    for (const CpuModel *m = cpu_models; m->name; m++) {
+        fprintf(f, "x86 %-22s %s\n", m->name, m->desc);
+    }
+    fprintf(f, "\nRecognized CPUID flags (those that this engine lacks are in brackets):\n");
+    for (unsigned w = 0; w < FEAT_WORDS; w++) {
+        for (unsigned b = 0; b < 32; b++) {
+            if (!cpuid_names[w][b]) {
+                continue;
+            }
+            bool have = cpuid_implemented(w) & 1u << b;
+            int n = fprintf(f, have ? "%s%s" : "%s[%s]", col ? " " : "  ", cpuid_names[w][b]);
+
+            col += (unsigned)MAX(n, 0);
+            if (col > 70) {
+                fprintf(f, "\n");
+                col = 0;
+            }
+        }
+    }
+    fprintf(f, "\n");
+}
+
+/* --- what follows from features ------------------------------------------------------------------------------- */
+
+uint64_t cpuid_cr4_valid(const X86Cpu *cpu)
+{
+    static const struct {
+        uint16_t feature;
+        uint32_t bits;
+    } rules[] = {
+        { CPUID_VME, CR4_VME | CR4_PVI }, { CPUID_TSC, CR4_TSD }, { CPUID_DE, CR4_DE }, { CPUID_PSE, CR4_PSE },
+        { CPUID_PAE, CR4_PAE }, { CPUID_MCE, CR4_MCE }, { CPUID_PGE, CR4_PGE }, { CPUID_FXSR, CR4_OSFXSR },
+        { CPUID_SSE, CR4_OSXMMEXCPT }, { CPUID_UMIP, CR4_UMIP }, { CPUID_LA57, CR4_LA57 }, { CPUID_FSGSBASE, CR4_FSGSBASE },
+        { CPUID_PCID, CR4_PCIDE }, { CPUID_XSAVE, CR4_OSXSAVE }, { CPUID_SMEP, CR4_SMEP }, { CPUID_SMAP, CR4_SMAP },
+        { CPUID_PKU, CR4_PKE },
+    };
+    uint64_t valid = CR4_PCE;
+
+    for (unsigned k = 0; k < G_N_ELEMENTS(rules); k++) {
+        valid |= x86_has_feature(cpu, rules[k].feature) ? rules[k].bits : 0;
+    }
+    return valid;
+}
+
+uint64_t cpuid_efer_valid(const X86Cpu *cpu)
+{
+    return (x86_has_feature(cpu, CPUID_SYSCALL) ? EFER_SCE : 0) | (x86_has_feature(cpu, CPUID_NX) ? EFER_NXE : 0) |
+           (x86_has_feature(cpu, CPUID_LM) ? EFER_LME | EFER_LMA : 0) | (x86_has_feature(cpu, CPUID_FXSR_OPT) ? EFER_FFXSR : 0);
+}
+
+uint64_t cpuid_xcr0_valid(const X86Cpu *cpu)
+{
+    return !x86_has_feature(cpu, CPUID_XSAVE) ? 0 : x86_has_feature(cpu, CPUID_AVX) ? 7 : 3;
+}
+
+unsigned cpuid_phys_bits(const X86Cpu *cpu)
+{
+    return x86_has_feature(cpu, CPUID_LM) ? 40 : x86_has_feature(cpu, CPUID_PAE) || x86_has_feature(cpu, CPUID_PSE36) ? 36 : 32;
+}
+
+uint32_t cpuid_signature(const X86Cpu *cpu)
+{
+    const CpuModel *m = cpu->model;
+    uint32_t family = MIN(m->family, 15u), ext = m->family - family;
+
+    return m->stepping | (m->model & 0xfu) << 4 | family << 8 | (m->model >> 4 & 0xfu) << 16 | ext << 20;
+}

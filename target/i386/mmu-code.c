@@ -1,0 +1,166 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Pages that hold decoded code, and flushes asked for by other threads.
+ *
+ * A page of which blocks exist has RamBlock.code_page set, and no TLB has a fast write tag for it; writes take the slow path,
+ * which steps code_gen, and blocks whose generation is old are decoded again.  To set the mark, a vCPU asks all others to drop
+ * their TLB entries (VCPU_EV_TLB) and waits for those that are running guest code just now.  A vCPU that is not in its run loop,
+ * or is `quiet` (waiting for or holding the big lock in the middle of an instruction), uses no TLB entry before it has looked at its
+ * event word again, so nobody waits for it, and two vCPUs that wait for each other serve each other's flush meanwhile.
+ */
+#include "util/osdep.h"
+#include "target/i386/mmu-int.h"
+#include "util/mainloop.h"
+#include <sched.h>
+
+void mmu_serve_flush(X86Cpu *cpu)
+{
+    vcpu_event_clear(&cpu->vcpu, VCPU_EV_TLB);
+    tlb_flush_all(cpu);
+    atomic_fetch_add(&cpu->tlb_acks, 1);
+}
+
+CodePage mmu_fetch_page(X86Cpu *cpu, uint64_t lin)
+{
+    unsigned idx = tlb_index(cpu);
+    const TlbEntry *e = tlb_get(cpu, lin, ACC_EXEC, idx);
+    const TlbPhys *p = tlb_phys_of(cpu, idx, lin);
+
+    return (CodePage){ .ram = p->ram, .ram_off = p->ram_off, .phys = p->phys,
+                       .host = p->ram ? (const uint8_t *)((lin & ~(uint64_t)0xfff) + e->addend) : NULL };
+}
+
+void mmu_fetch_io(X86Cpu *cpu, uint64_t phys, void *buf, unsigned len)
+{
+    x86_io_lock(cpu);
+    address_space_read(x86_as(cpu), phys, buf, len);
+    x86_io_unlock(cpu);
+}
+
+/* Own write tags for the page, under whatever addresses it is mapped. */
+static void drop_own_write_tags(X86Cpu *cpu, const RamBlock *ram, uint64_t page_off)
+{
+    for (unsigned idx = 0; idx < TLB_COUNT; idx++) {
+        for (unsigned k = 0; k < cpu->tlb_used_count[idx]; k++) {
+            unsigned slot = cpu->tlb_used[idx][k];
+            const TlbPhys *p = &cpu->tlb_phys[idx][slot];
+            TlbEntry *e = &cpu->tlbs[idx][slot];
+
+            if (p->ram == ram && p->ram_off == page_off && (e->write & 0xfff) == 0) {
+                e->write |= TLB_SLOW;
+            }
+        }
+    }
+}
+
+static void wait_for_flush(X86Cpu *self, X86Cpu *other)
+{
+    unsigned before = atomic_load(&other->tlb_acks);
+
+    vcpu_event_set(&other->vcpu, VCPU_EV_TLB);
+    for (unsigned spins = 0; atomic_load(&other->tlb_acks) == before; spins++) {
+        if (!atomic_load(&other->vcpu.in_run) || atomic_load(&other->quiet)) {
+            return;
+        }
+        if (atomic_load(&self->vcpu.events) & VCPU_EV_TLB) {
+            mmu_serve_flush(self);
+        }
+        if (spins > 100) {
+            sched_yield();
+        }
+    }
+}
+
+void mmu_protect_code(X86Cpu *cpu, RamBlock *ram, uint64_t page_off)
+{
+    atomic_uchar *mark = &ram->code_page[page_off >> 12];
+    unsigned char old = atomic_load(mark);
+
+    while (old) { /* marked already: start counting writes anew (mmu_code_written) */
+        if (atomic_compare_exchange_weak(mark, &old, 1)) {
+            return;
+        }
+    }
+    atomic_store(mark, 1);
+    drop_own_write_tags(cpu, ram, page_off);
+    for (unsigned i = 0; i < vcpu_count(); i++) {
+        Vcpu *v = vcpu_get(i);
+
+        if (v != &cpu->vcpu) {
+            wait_for_flush(cpu, x86_cpu(v));
+        }
+    }
+}
+
+/*
+ * A marked page was written.  When nothing has been decoded from it for a while it is data again: the mark goes, and the
+ * generation steps once more after that, for who decoded in between.
+ */
+#define CODE_WRITES_MAX 64
+static void mmu_code_written(RamBlock *ram, uint64_t off, uint64_t len)
+{
+    for (uint64_t page = off >> 12; page <= (off + len - 1) >> 12; page++) {
+        unsigned char n = atomic_load(&ram->code_page[page]);
+
+        if (n && n < CODE_WRITES_MAX) {
+            atomic_compare_exchange_strong(&ram->code_page[page], &n, (unsigned char)(n + 1));
+        } else if (n && atomic_compare_exchange_strong(&ram->code_page[page], &n, 0)) {
+            atomic_fetch_add(&ram->code_gen[page], 1);
+        }
+    }
+}
+
+/* A new view of memory: host pointers in TLBs may be stale.  Big lock held, any thread. */
+static void mmu_view_changed(MemListener *l, AddressSpace *as)
+{
+    (void)l, (void)as;
+    for (unsigned i = 0; i < vcpu_count(); i++) {
+        vcpu_event_set(vcpu_get(i), VCPU_EV_TLB);
+    }
+}
+
+static MemListener mmu_listener = { .commit = mmu_view_changed };
+static unsigned mmu_users; /* big lock */
+
+void mmu_init(X86Cpu *cpu)
+{
+    for (unsigned idx = 0; idx < TLB_COUNT; idx++) {
+        for (unsigned k = 0; k < TLB_SIZE; k++) {
+            TlbEntry *e = &cpu->tlbs[idx][k];
+
+            e->read = e->write = e->exec = TLB_INVALID;
+        }
+        cpu->tlb_used_count[idx] = 0;
+    }
+    if (mmu_users++ == 0) {
+        ram_set_code_hook(mmu_code_written);
+        mem_listener_add(cpu->vcpu.as_mem, &mmu_listener);
+        if (cpu->vcpu.as_smm) {
+            mem_listener_add(cpu->vcpu.as_smm, &mmu_listener);
+        }
+    }
+}
+
+void mmu_destroy(X86Cpu *cpu)
+{
+    if (--mmu_users == 0) {
+        ram_set_code_hook(NULL);
+        mem_listener_remove(cpu->vcpu.as_mem, &mmu_listener);
+        if (cpu->vcpu.as_smm) {
+            mem_listener_remove(cpu->vcpu.as_smm, &mmu_listener);
+        }
+    }
+}
+
+bool mmu_translate_debug(X86Cpu *cpu, uint64_t lin, uint64_t *phys)
+{
+    Walk w;
+    uint32_t error;
+
+    lin = mmu_wrap(cpu, lin);
+    if (!mmu_walk(cpu, lin, ACC_READ, TLB_SYS_USERPAGES, true, &w, &error)) {
+        return false;
+    }
+    *phys = (w.phys & cpu->a20_mask) | (lin & 0xfff);
+    return true;
+}

@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Between the files of the MMU: page walk, TLB, code pages. */
+#ifndef TARGET_I386_MMU_INT_H
+#define TARGET_I386_MMU_INT_H
+
+#include "target/i386/mem.h"
+
+/* #PF error code bits. */
+enum { PF_P = 1, PF_W = 2, PF_U = 4, PF_RSVD = 8, PF_I = 16 };
+
+typedef struct Walk {
+    uint64_t phys; /* of the page's 4 KiB part that was asked for */
+    uint8_t perm;  /* TLBP_*: what the asking privilege may do; W only once the dirty bit is set */
+} Walk;
+
+/*
+ * Translates @lin for an access through TLB @idx (which stands for a privilege).  False: *error is the #PF error code.
+ * Sets accessed and dirty bits unless @debug, which also permits everything that is mapped.
+ */
+bool mmu_walk(X86Cpu *cpu, uint64_t lin, MemAccess acc, unsigned idx, bool debug, Walk *w, uint32_t *error);
+
+/* The entry for @lin, filled for @acc; raises #PF, or #GP/#SS for a non-canonical address. */
+TlbEntry *tlb_get(X86Cpu *cpu, uint64_t lin, MemAccess acc, unsigned idx);
+
+static inline unsigned tlb_index(const X86Cpu *cpu)
+{
+    return (unsigned)(cpu->tlb - cpu->tlbs[0]) / TLB_SIZE;
+}
+
+/* A tag that names the page but never matches the inline look-up: the access must take the slow path. */
+#define TLB_SLOW ((uint64_t)1)
+
+static inline bool tlb_tag_valid(uint64_t tag, uint64_t lin)
+{
+    return (tag & ~(uint64_t)0xfff) == (lin & ~(uint64_t)0xfff) && (tag & 0xfff) != TLB_INVALID;
+}
+
+static inline TlbPhys *tlb_phys_of(X86Cpu *cpu, unsigned idx, uint64_t lin)
+{
+    return &cpu->tlb_phys[idx][(lin >> 12) & (TLB_SIZE - 1)];
+}
+
+/* Linear addresses are 32 bits wide outside long mode. */
+static inline uint64_t mmu_wrap(const X86Cpu *cpu, uint64_t lin)
+{
+    return cpu->mode & MODE_LMA ? lin : (uint32_t)lin;
+}
+
+#endif
