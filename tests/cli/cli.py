@@ -51,6 +51,7 @@ class Terminal:
     def __init__(self, *args):
         self.master, self.slave = pty.openpty()
         self.text = ""
+        self.before = self.modes()
         self.process = subprocess.Popen([RHEA, *args], stdin=self.slave, stdout=self.slave, stderr=self.slave,
                                         start_new_session=True, preexec_fn=self.take_terminal)
 

@@ -15,10 +15,9 @@ NOGRAPHIC = ["-M", "none", "-accel", "qtest", "-nographic"]
 
 def terminal(args, work):
     t = Terminal(*args)
-    before = t.modes()
     try:
         work(t)
-        must_be(t.modes(), before, "terminal's modes after the end")
+        must_be(t.modes(), t.before, "terminal's modes after the end")
     finally:
         t.kill()
 
