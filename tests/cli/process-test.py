@@ -161,6 +161,34 @@ def daemonize_as_libvirt_does():
 
 
 @case
+def a_signal_ends_the_wait_for_a_client():
+    with tempfile.TemporaryDirectory() as folder:
+        path = os.path.join(folder, "s")
+        p = subprocess.Popen([RHEA, *NONE, "-serial", f"unix:{path},server=on"], stderr=subprocess.PIPE, text=True)
+        while "waiting for connection" not in p.stderr.readline():
+            pass
+        must_be(p.poll(), None, "it does not wait")
+        time.sleep(0.1)
+        p.terminate()
+        must_be(p.wait(10), 1)
+        must(not os.path.exists(path), "the socket is left over")
+
+
+@case
+def a_server_waits_for_its_client():
+    with tempfile.TemporaryDirectory() as folder:
+        path = os.path.join(folder, "s")
+        p = subprocess.Popen([RHEA, *NONE, "-monitor", f"unix:{path},server=on"], stderr=subprocess.DEVNULL)
+        while not os.path.exists(path):
+            time.sleep(0.05)
+        client = socket.socket(socket.AF_UNIX)
+        client.connect(path)
+        client.settimeout(10)
+        client.sendall(b"quit\n")
+        must_be(p.wait(10), 0)
+
+
+@case
 def daemonize_reports_errors():
     out = rhea(*NONE, "-daemonize", "-chardev", "file,id=x,path=/nonexistent/x", stdin="")
     must_be(out.returncode, 1)
