@@ -20,8 +20,9 @@ static bool optargs_copy(KeyVal *kv, const char *key, const char **out)
 }
 
 /* -m [size=]N[,slots=...,maxmem=...] */
-bool optargs_memory(Options *o, const char *value, Error **errp)
+bool optargs_memory(void *opaque, const char *value, Error **errp)
 {
+    Options *o = opaque;
     static const char *const known[] = { "size", "slots", "maxmem", NULL };
     KeyVal *kv = keyval_parse(value, "size", errp);
     if (!kv) {
@@ -84,8 +85,9 @@ static bool optargs_complete_topology(CpuTopology *t, uint64_t cpus, uint64_t ma
 }
 
 /* -smp [cpus=]N[,maxcpus=][,sockets=][,dies=][,cores=][,threads=] */
-bool optargs_smp(Options *o, const char *value, Error **errp)
+bool optargs_smp(void *opaque, const char *value, Error **errp)
 {
+    Options *o = opaque;
     static const char *const known[] = { "cpus", "maxcpus", "sockets", "dies", "cores", "threads", NULL };
     KeyVal *kv = keyval_parse(value, "cpus", errp);
     if (!kv) {
@@ -221,8 +223,9 @@ static bool optargs_boot_order(const char *what, const char *order, Error **errp
 }
 
 /* -boot [order=]cad[,once=d][,menu=on][,strict=on][,splash-time=ms][,reboot-timeout=ms] */
-bool optargs_boot(Options *o, const char *value, Error **errp)
+bool optargs_boot(void *opaque, const char *value, Error **errp)
 {
+    Options *o = opaque;
     static const char *const known[] = { "order", "once", "menu", "strict", "splash", "splash-time", "reboot-timeout",
                                          NULL };
     KeyVal *kv = keyval_parse(value, "order", errp);
@@ -267,8 +270,9 @@ static bool optargs_rtc_date(const char *text, int64_t *offset_s, Error **errp)
 }
 
 /* -rtc [base=utc|localtime|DATE][,clock=host|rt|vm][,driftfix=none|slew] */
-bool optargs_rtc(Options *o, const char *value, Error **errp)
+bool optargs_rtc(void *opaque, const char *value, Error **errp)
 {
+    Options *o = opaque;
     static const char *const known[] = { "base", "clock", "driftfix", NULL };
     static const char *const clocks[] = { "vm", "rt", "host", NULL }; /* in the order of ClockKind */
     KeyVal *kv = keyval_parse(value, "base", errp);
@@ -304,8 +308,9 @@ bool optargs_rtc(Options *o, const char *value, Error **errp)
 }
 
 /* -name [guest=]NAME[,process=NAME][,debug-threads=on|off] */
-bool optargs_name(Options *o, const char *value, Error **errp)
+bool optargs_name(void *opaque, const char *value, Error **errp)
 {
+    Options *o = opaque;
     static const char *const known[] = { "guest", "process", "debug-threads", NULL };
     KeyVal *kv = keyval_parse(value, "guest", errp);
     if (!kv) {
@@ -341,8 +346,9 @@ static bool optargs_choice(KeyVal *kv, const char *key, const char *const *choic
 }
 
 /* -action [reboot=reset|shutdown][,shutdown=poweroff|pause][,panic=...][,watchdog=...] */
-bool optargs_action(Options *o, const char *value, Error **errp)
+bool optargs_action(void *opaque, const char *value, Error **errp)
 {
+    Options *o = opaque;
     static const char *const known[] = { "reboot", "shutdown", "panic", "watchdog", NULL };
     static const char *const reboots[] = { "reset", "shutdown", NULL };
     static const char *const shutdowns[] = { "poweroff", "pause", NULL };
@@ -368,8 +374,9 @@ bool optargs_action(Options *o, const char *value, Error **errp)
     return ok;
 }
 
-bool optargs_uuid(Options *o, const char *value, Error **errp)
+bool optargs_uuid(void *opaque, const char *value, Error **errp)
 {
+    Options *o = opaque;
     uint8_t uuid[16];
     const char *p = value;
     for (unsigned n = 0; n < 16; n++, p += 2) {

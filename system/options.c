@@ -110,41 +110,6 @@ static bool opt_enable_kvm(void *p, const char *value, Error **errp)
     return true;
 }
 
-static bool opt_memory(void *p, const char *value, Error **errp)
-{
-    return optargs_memory(p, value, errp);
-}
-
-static bool opt_smp(void *p, const char *value, Error **errp)
-{
-    return optargs_smp(p, value, errp);
-}
-
-static bool opt_boot(void *p, const char *value, Error **errp)
-{
-    return optargs_boot(p, value, errp);
-}
-
-static bool opt_rtc(void *p, const char *value, Error **errp)
-{
-    return optargs_rtc(p, value, errp);
-}
-
-static bool opt_name(void *p, const char *value, Error **errp)
-{
-    return optargs_name(p, value, errp);
-}
-
-static bool opt_action(void *p, const char *value, Error **errp)
-{
-    return optargs_action(p, value, errp);
-}
-
-static bool opt_uuid(void *p, const char *value, Error **errp)
-{
-    return optargs_uuid(p, value, errp);
-}
-
 static bool opt_kernel(void *p, const char *value, Error **errp)
 {
     (void)errp;
@@ -666,17 +631,17 @@ static const Option options_table[] = {
     { "accel", "NAME[,KEY=VALUE...]", "what runs guest code; several: tried in order (help lists them)", STANDARD,
       opt_accel },
     { "enable-kvm", NULL, "as -accel kvm", STANDARD, opt_enable_kvm },
-    { "smp", "[cpus=]N[,maxcpus=N][,sockets=N][,dies=N][,cores=N][,threads=N]", "number of CPUs [1]", STANDARD, opt_smp },
-    { "m", "[size=]N[k|M|G|T]", "memory; a plain number is in MiB [128]", STANDARD, opt_memory },
+    { "smp", "[cpus=]N[,maxcpus=N][,sockets=N][,dies=N][,cores=N][,threads=N]", "number of CPUs [1]", STANDARD, optargs_smp },
+    { "m", "[size=]N[k|M|G|T]", "memory; a plain number is in MiB [128]", STANDARD, optargs_memory },
     { "device", "NAME[,PROPERTY=VALUE...]", "add a device (help lists them; NAME,help lists its properties)", STANDARD,
       opt_device },
     { "global", "DEVICE.PROPERTY=VALUE", "another default for a property of all devices of that name", STANDARD,
       opt_global },
     { "nodefaults", NULL, "no devices that were not asked for", STANDARD, opt_nodefaults },
-    { "name", "[guest=]NAME[,process=NAME][,debug-threads=on|off]", "name of the guest", STANDARD, opt_name },
-    { "uuid", "UUID", "UUID of the machine, for SMBIOS", STANDARD, opt_uuid },
+    { "name", "[guest=]NAME[,process=NAME][,debug-threads=on|off]", "name of the guest", STANDARD, optargs_name },
+    { "uuid", "UUID", "UUID of the machine, for SMBIOS", STANDARD, optargs_uuid },
     { "rtc", "[base=utc|localtime|DATE][,clock=host|rt|vm][,driftfix=none|slew]", "the real-time clock [utc]", STANDARD,
-      opt_rtc },
+      optargs_rtc },
     { "usb", NULL, "as -machine usb=on", STANDARD, opt_usb },
 
     { "hda", "FILE", "image of IDE hard disk 0 (also as a bare argument)", BLOCK, opt_hda },
@@ -697,7 +662,7 @@ static const Option options_table[] = {
     { "bios", "FILE", "firmware", BOOT, opt_bios },
     { "L", "FOLDER", "look for firmware and data files here first", BOOT, opt_data_dir },
     { "boot", "[order=]DRIVES[,once=DRIVES][,menu=on|off][,strict=on|off][,splash-time=MS][,reboot-timeout=MS]",
-      "what to start from: a, b floppies, c disk, d CD-ROM, n network [cad]", BOOT, opt_boot },
+      "what to start from: a, b floppies, c disk, d CD-ROM, n network [cad]", BOOT, optargs_boot },
     { "smbios", "file=FILE | type=N[,FIELD=VALUE...]", "SMBIOS table or fields", BOOT, opt_smbios },
     { "acpitable", "[sig=S][,rev=N][,oem_id=S][,...],data=FILE[:FILE...] | file=FILE", "another ACPI table", BOOT,
       opt_acpitable },
@@ -728,7 +693,7 @@ static const Option options_table[] = {
     { "no-reboot", NULL, "end instead of rebooting", EXPERT, opt_no_reboot },
     { "no-shutdown", NULL, "stop instead of ending when the guest powers off", EXPERT, opt_no_shutdown },
     { "action", "[reboot=reset|shutdown][,shutdown=poweroff|pause][,panic=shutdown|pause|none]", "what to do then",
-      EXPERT, opt_action },
+      EXPERT, optargs_action },
     { "d", "ITEM[,...]", "write a log of these (help lists them)", EXPERT, opt_log },
     { "D", "FILE", "the log goes here instead of standard error", EXPERT, opt_log_file },
     { "daemonize", NULL, "run in the background; returns when the machine is ready", EXPERT, opt_daemonize },

@@ -13,6 +13,7 @@
 #include "hw/i386/linux-loader.h"
 #include "hw/i386/smbios.h"
 #include "hw/i386/topology.h"
+#include "hw/ide/piix3-ide.h"
 #include "hw/input/i8042.h"
 #include "hw/intc/ioapic.h"
 #include "hw/misc/pcspk.h"
@@ -188,6 +189,22 @@ static bool pc_create_isa_chips(PcBoard *b, Error **errp)
     return !cfg->debugcon || debugcon_create(b->isa, 0xe9, cfg->debugcon, errp);
 }
 
+static bool pc_create_ide(PcBoard *b, Error **errp)
+{
+    const MachineConfig *cfg = &b->m->cfg;
+    Piix3IdeWiring w = { .io = &b->m->io, .irq = { b->gsi[14], b->gsi[15] } };
+    Piix3Ide *ide = piix3_ide_create(b->pci, PCI_DEVFN(PC_SLOT_SOUTHBRIDGE, 1), &w, errp);
+    if (!ide) {
+        return false;
+    }
+    for (unsigned i = 0; i < MAX_IDE_DRIVES; i++) {
+        if (cfg->ide[i] && !ide_create_drive(piix3_ide_bus(ide, i / 2), i % 2, cfg->ide[i], cfg->ide_cdrom[i], errp)) {
+            return false;
+        }
+    }
+    return true;
+}
+
 static bool pc_create_power_management(PcBoard *b, Error **errp)
 {
     if (!b->m->cfg.acpi) {
@@ -302,7 +319,8 @@ static bool pc_init(Machine *m, Error **errp)
     runstate_notifier_add(&b->boot_once);
     return pc_create_bridges(b, errp) && pc_map_firmware(b, errp) && pc_create_cpus(b, errp) &&
            pc_create_interrupt_controllers(b, errp) && pc_create_timers(b, errp) && pc_create_isa_chips(b, errp) &&
-           pc_create_power_management(b, errp) && pc_create_vga(b, errp) && pc_describe_to_firmware(b, errp);
+           pc_create_ide(b, errp) && pc_create_power_management(b, errp) && pc_create_vga(b, errp) &&
+           pc_describe_to_firmware(b, errp);
 }
 
 static void pc_cleanup(Machine *m)

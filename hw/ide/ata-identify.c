@@ -101,7 +101,7 @@ void ata_identify(AtaDrive *d)
     ata_word(d, 86, 0x3400);
     ata_word(d, 87, (uint16_t)(0x4040 | wwn));
     ata_word(d, 105, 8);      /* blocks of one TRIM */
-    ata_word(d, 106, 0x6000); /* one logical sector a physical one */
+    ata_word(d, 106, (uint16_t)(d->cfg.physical_sectors_log2 ? 0x6000 | d->cfg.physical_sectors_log2 : 0x4000));
     for (unsigned i = 0; wwn && i < 4; i++) {
         ata_word(d, 108 + i, (uint16_t)(d->cfg.wwn >> (48 - 16 * i)));
     }

@@ -55,6 +55,7 @@ typedef struct AtaConfig {
     const char *model, *serial, *version;
     uint64_t wwn;
     uint16_t rotation_rate;
+    uint8_t physical_sectors_log2; /* logical sectors in a physical one */
     bool slave;
 } AtaConfig;
 
