@@ -24,6 +24,7 @@
 
 enum { PC_SLOT_SOUTHBRIDGE = 1, PC_SLOT_VGA = 2 };
 enum { PC_CPUID_EDX_APIC = 1 << 9 };
+#define PC_RAM_MIN (2 * MiB)
 #define PC_BIOS_MAX (16 * MiB)
 #define PC_BIOS_WINDOW (128 * KiB) /* of the firmware's end, seen below 1 MiB */
 
@@ -305,6 +306,10 @@ static void pc_boot_reset(RunstateNotifier *n)
 
 static bool pc_init(Machine *m, Error **errp)
 {
+    if (m->cfg.ram_size < PC_RAM_MIN) {
+        error_set(errp, "-m: %" PRIu64 " KiB of memory are too few, a PC starts with 2 MiB at least", m->cfg.ram_size / KiB);
+        return false;
+    }
     PcBoard *b = g_new0(PcBoard, 1);
     m->board = b;
     b->m = m;
