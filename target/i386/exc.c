@@ -227,7 +227,8 @@ static bool exc_take_nmi(X86Cpu *cpu)
     return true;
 }
 
-bool x86_take_events(X86Cpu *cpu)
+/* The most important one that may be taken now. */
+static bool exc_take_one(X86Cpu *cpu)
 {
     uint32_t events = atomic_load_explicit(&cpu->vcpu.events, memory_order_acquire) & ~(uint32_t)VCPU_EV_EXIT;
     if (G_LIKELY(!events)) {
@@ -261,4 +262,17 @@ bool x86_take_events(X86Cpu *cpu)
         return exc_take_intr(cpu);
     }
     return false;
+}
+
+/* One, and more while it halts: an INIT that came together with its SIPI must not put the vCPU to sleep before that. */
+bool x86_take_events(X86Cpu *cpu)
+{
+    bool any = false;
+    while (exc_take_one(cpu)) {
+        any = true;
+        if (!atomic_load(&cpu->vcpu.halted)) {
+            break;
+        }
+    }
+    return any;
 }
