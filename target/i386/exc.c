@@ -155,13 +155,6 @@ static void exc_wake(X86Cpu *cpu)
     atomic_store(&cpu->vcpu.halted, false);
 }
 
-static void exc_flush_requested(X86Cpu *cpu)
-{
-    vcpu_event_clear(&cpu->vcpu, VCPU_EV_TLB); /* first: a request that comes now flushes again */
-    x86_update_a20(cpu);
-    tlb_flush_all(cpu);
-}
-
 static bool exc_take_init(X86Cpu *cpu)
 {
     vcpu_event_clear(&cpu->vcpu, VCPU_EV_INIT);
@@ -236,7 +229,7 @@ static bool exc_take_one(X86Cpu *cpu)
     }
     cpu->insn = NULL;
     if (events & VCPU_EV_TLB) {
-        exc_flush_requested(cpu);
+        mmu_serve_flush(cpu);
     }
     if ((events & VCPU_EV_INIT) && !cpu->smm) {
         return exc_take_init(cpu);
