@@ -6,6 +6,8 @@
 #include "block/drive.h"
 #include "build/config.h"
 #include "chardev/char.h"
+#include "hw/intc/i8259.h"
+#include "hw/intc/ioapic.h"
 #include "hw/pci/pci.h"
 #include "system/machine.h"
 #include "system/runstate.h"
@@ -188,18 +190,16 @@ static bool info_pci(MonCall *call, GString *out, Error **errp)
     return true;
 }
 
-/* Interrupt controllers show their registers in their class's print. */
-static bool info_is_pic(const DeviceClass *cls)
-{
-    static const char *const names[] = { "isa-i8259", "isa-pic", "i8259", "ioapic", NULL };
-    return g_strv_contains(names, cls->name);
-}
-
 static bool info_one_pic(void *opaque, Device *d, int depth)
 {
+    static const struct { const char *name; void (*print)(Device *d, GString *out); } table[] = {
+        { "ioapic", ioapic_print }, { "isa-pic", i8259_print_device },
+    };
     (void)depth;
-    if (info_is_pic(d->cls) && d->cls->print) {
-        d->cls->print(d, opaque);
+    for (unsigned i = 0; i < G_N_ELEMENTS(table); i++) {
+        if (!strcmp(d->cls->name, table[i].name)) {
+            table[i].print(d, opaque);
+        }
     }
     return true;
 }
