@@ -144,6 +144,17 @@ static void main_on_runstate(RunstateNotifier *n, bool running, RunState s)
     }
 }
 
+/* werror=stop, rerror=stop and a full host disk: the guest waits, `info status` says why, `cont` tries again. */
+static void main_on_disk_error(void *opaque, Blk *b, bool write, int err, BlkErrorAction action)
+{
+    (void)opaque;
+    if (action == BLK_ERR_STOP) {
+        error_report("drive '%s': %s failed: %s; the guest is paused, and `cont` tries again", blk_name(b),
+                     write ? "writing" : "reading", g_strerror(err));
+        vm_stop_request(RUN_IO_ERROR);
+    }
+}
+
 /* Everything up to a machine that could run. */
 static bool main_start(Options *o, Error **errp)
 {
@@ -152,6 +163,7 @@ static bool main_start(Options *o, Error **errp)
     bql_lock();
     runstate_set_actions(&o->actions);
     runstate_notifier_add(&notifier);
+    blk_set_error_hook(main_on_disk_error, NULL);
     if (!main_lock_memory(o, errp) || !main_find_machine(o, errp) ||
         !accel_choose(o->accels->len ? o->accels->str : NULL, errp) || !backends_create(o, errp) ||
         !main_create_machine(o, errp) || !backends_add_devices(o, errp)) {

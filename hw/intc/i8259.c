@@ -392,6 +392,16 @@ void i8259_print_device(Device *d, GString *out)
 {
     const I8259 *s = i8259_of(d);
     g_string_append_printf(out, "pic%d: irr=%02x imr=%02x isr=%02x hprio=%d irq_base=%02x rr_sel=%d elcr=%02x fnm=%d\n",
-                           s->is_master ? 0 : 1, s->irr, s->imr, s->isr, s->highest, s->vector_base, s->read_isr, s->elcr,
+                           !s->is_master, s->irr, s->imr, s->isr, s->highest, s->vector_base, s->read_isr, s->elcr,
                            s->nested_fully);
+}
+
+void i8259_print_counts(Device *d, GString *out)
+{
+    const I8259 *s = i8259_of(d);
+    for (unsigned i = 0; i < 8; i++) {
+        if (s->counts[i]) {
+            g_string_append_printf(out, "%2u: %" PRIu64 "\n", i + (s->is_master ? 0 : 8), s->counts[i]);
+        }
+    }
 }
