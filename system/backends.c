@@ -260,23 +260,30 @@ static bool backends_create_drives(Options *o, Error **errp)
     return true;
 }
 
-/* An empty CD-ROM and an empty floppy drive come by default, as in qemu-kvm. */
-static bool backends_default_drives(Options *o, Error **errp)
+static bool backends_empty_drive(MachineConfig *cfg, const char *interface, const char *index, const char *media,
+                                 Error **errp)
 {
-    if (!o->default_devices) {
-        return true;
-    }
-    o->cfg.has_floppy_drive[0] = true;
-    if (o->cfg.ide[2]) {
-        return true;
-    }
     KeyVal *kv = keyval_new();
-    keyval_set(kv, "if", "ide");
-    keyval_set(kv, "index", "2");
-    keyval_set(kv, "media", "cdrom");
+    keyval_set(kv, "if", interface);
+    keyval_set(kv, "index", index);
+    keyval_set(kv, "media", media);
     Drive *d = drive_open(kv, false, errp);
     keyval_free(kv);
-    return d && backends_place_drive(&o->cfg, d, errp);
+    return d && backends_place_drive(cfg, d, errp);
+}
+
+/* An empty CD-ROM and an empty floppy drive come by default, as in qemu-kvm; not on machines that are no computers. */
+static bool backends_default_drives(Options *o, Error **errp)
+{
+    const MachineClass *cls = machine_class_find(o->machine, errp);
+    if (!cls) {
+        return false;
+    }
+    if (!o->default_devices || !cls->default_cpu) {
+        return true;
+    }
+    return (o->cfg.floppy[0] || backends_empty_drive(&o->cfg, "floppy", "0", "disk", errp)) &&
+           (o->cfg.ide[2] || backends_empty_drive(&o->cfg, "ide", "2", "cdrom", errp));
 }
 
 bool backends_create(Options *o, Error **errp)

@@ -232,7 +232,9 @@ static bool exc_take_one(X86Cpu *cpu)
         mmu_serve_flush(cpu);
     }
     if ((events & VCPU_EV_INIT) && !cpu->smm) {
-        return exc_take_init(cpu);
+        exc_take_init(cpu);
+        /* A SIPI that came meanwhile is for the CPU after this INIT, and no further event will wake it for that. */
+        return cpu->wait_sipi && (events & VCPU_EV_SIPI) ? exc_take_sipi(cpu) : true;
     }
     if (cpu->wait_sipi) {
         return events & VCPU_EV_SIPI ? exc_take_sipi(cpu) : false;
