@@ -1,0 +1,266 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The input hub: events from displays and the monitor go to the handler that was activated last among those that take
+ * their sort.  Also the monitor's `sendkey`: combinations wait in a queue, each is held and then released, by a timer
+ * on the realtime clock (a guest that stands still must not hold a key for ever).  Under the big lock.
+ */
+#include "util/osdep.h"
+#include "ui/input.h"
+
+#include "ui/input-int.h"
+#include "util/timer.h"
+
+enum {
+    INPUT_COMBO_MAX = 16,    /* keys pressed together */
+    INPUT_QUEUE_MAX = 256,   /* combinations that wait */
+    INPUT_HOLD_DEFAULT = 100, /* ms */
+    INPUT_HOLD_MAX = 60000,
+};
+
+struct InputHandler {
+    const InputHandlerOps *ops;
+    void *opaque;
+    InputHandler *next;
+};
+
+typedef struct InputCombo {
+    unsigned codes[INPUT_COMBO_MAX];
+    unsigned count, hold_ms;
+} InputCombo;
+
+static InputHandler *input_first; /* activated last comes first */
+static unsigned input_lamps;
+
+static GQueue input_combos = G_QUEUE_INIT; /* InputCombo *; the head is the one at work */
+static bool input_combo_down;              /* the head's keys are pressed */
+static Timer input_combo_timer;
+
+/* ---- handlers ---- */
+
+static void input_unlink(InputHandler *h)
+{
+    for (InputHandler **p = &input_first; *p; p = &(*p)->next) {
+        if (*p == h) {
+            *p = h->next;
+            return;
+        }
+    }
+}
+
+InputHandler *input_handler_add(const InputHandlerOps *ops, void *opaque)
+{
+    InputHandler *h = g_new0(InputHandler, 1), **p = &input_first;
+    h->ops = ops;
+    h->opaque = opaque;
+    while (*p) { /* last, until the guest uses it */
+        p = &(*p)->next;
+    }
+    *p = h;
+    return h;
+}
+
+void input_handler_remove(InputHandler *h)
+{
+    if (h) {
+        input_unlink(h);
+        g_free(h);
+    }
+}
+
+void input_handler_activate(InputHandler *h)
+{
+    if (h != input_first) {
+        input_unlink(h);
+        h->next = input_first;
+        input_first = h;
+    }
+}
+
+void input_key(unsigned code, bool down)
+{
+    for (InputHandler *h = input_first; h; h = h->next) {
+        if (h->ops->key) {
+            h->ops->key(h->opaque, code, down);
+            return;
+        }
+    }
+}
+
+void input_pointer_rel(int dx, int dy, int dz, unsigned buttons)
+{
+    for (InputHandler *h = input_first; h; h = h->next) {
+        if (h->ops->rel) {
+            h->ops->rel(h->opaque, dx, dy, dz, buttons);
+            return;
+        }
+    }
+}
+
+void input_pointer_abs(int x, int y, int dz, unsigned buttons)
+{
+    for (InputHandler *h = input_first; h; h = h->next) {
+        if (h->ops->abs) {
+            h->ops->abs(h->opaque, CLAMP(x, 0, INPUT_ABS_MAX), CLAMP(y, 0, INPUT_ABS_MAX), dz, buttons);
+            return;
+        }
+    }
+}
+
+bool input_pointer_is_absolute(void)
+{
+    for (InputHandler *h = input_first; h; h = h->next) {
+        if (h->ops->rel || h->ops->abs) {
+            return h->ops->absolute && h->ops->abs;
+        }
+    }
+    return false;
+}
+
+void input_set_leds(unsigned leds)
+{
+    input_lamps = leds & (INPUT_LED_SCROLL | INPUT_LED_NUM | INPUT_LED_CAPS);
+}
+
+unsigned input_leds(void)
+{
+    return input_lamps;
+}
+
+/* ---- key names ---- */
+
+static const InputKeyName *input_find_number(const char *text)
+{
+    char *end;
+    errno = 0;
+    guint64 v = g_ascii_strtoull(text + 2, &end, 16);
+    if (errno || *end || end == text + 2 || v > 0xff) {
+        return NULL;
+    }
+    for (const InputKeyName *k = input_key_names; k->name; k++) {
+        if (k->number == v) {
+            return k;
+        }
+    }
+    return NULL;
+}
+
+unsigned input_key_by_name(const char *name)
+{
+    if (g_str_has_prefix(name, "0x")) {
+        const InputKeyName *k = input_find_number(name);
+        return k ? k->code : 0;
+    }
+    for (const InputKeyName *k = input_key_names; k->name; k++) {
+        if (!strcmp(k->name, name)) {
+            return k->code;
+        }
+    }
+    return 0;
+}
+
+static void input_unknown_key(const char *name, Error **errp)
+{
+    GPtrArray *names = g_ptr_array_new();
+    for (const InputKeyName *k = input_key_names; k->name; k++) {
+        g_ptr_array_add(names, (gpointer)k->name);
+    }
+    g_ptr_array_add(names, NULL);
+    const char *near = suggest_nearest(name, (const char *const *)names->pdata);
+    if (g_str_has_prefix(name, "0x")) {
+        error_set(errp, "no key has the number '%s'; a scan code of set 1 is wanted, plus 0x80 for an extended key", name);
+    } else {
+        error_set(errp, "there is no key '%s'", name);
+        if (near) {
+            error_add_hint(errp, "Did you mean '%s'?", near);
+        }
+    }
+    g_ptr_array_free(names, TRUE);
+}
+
+/* ---- sendkey ---- */
+
+static void input_combo_start(void);
+
+/* Between two combinations there is a pause as long as the first was held. */
+static void input_combo_tick(void *opaque)
+{
+    InputCombo *c = g_queue_peek_head(&input_combos);
+    (void)opaque;
+    if (!c) {
+        return;
+    }
+    if (input_combo_down) {
+        input_combo_down = false;
+        for (unsigned i = c->count; i-- > 0;) {
+            input_key(c->codes[i], false);
+        }
+        timer_mod(&input_combo_timer, clock_ns(CLOCK_KIND_REALTIME) + c->hold_ms * NS_PER_MS);
+    } else {
+        g_free(g_queue_pop_head(&input_combos));
+        input_combo_start();
+    }
+}
+
+static void input_combo_start(void)
+{
+    InputCombo *c = g_queue_peek_head(&input_combos);
+    if (!c) {
+        return;
+    }
+    input_combo_down = true;
+    for (unsigned i = 0; i < c->count; i++) {
+        input_key(c->codes[i], true);
+    }
+    timer_mod(&input_combo_timer, clock_ns(CLOCK_KIND_REALTIME) + c->hold_ms * NS_PER_MS);
+}
+
+static bool input_combo_parse(InputCombo *c, const char *keys, Error **errp)
+{
+    char **names = g_strsplit(keys, "-", -1);
+    bool ok = true;
+    for (unsigned i = 0; ok && names[i]; i++) {
+        unsigned code = input_key_by_name(names[i]);
+        if (!code) {
+            input_unknown_key(names[i], errp);
+            ok = false;
+        } else if (c->count == INPUT_COMBO_MAX) {
+            error_set(errp, "'%s' has more than %d keys", keys, INPUT_COMBO_MAX);
+            ok = false;
+        } else {
+            c->codes[c->count++] = code;
+        }
+    }
+    g_strfreev(names);
+    if (ok && !c->count) {
+        error_set(errp, "no key is named; keys joined by '-' are wanted, such as ctrl-alt-delete");
+        ok = false;
+    }
+    return ok;
+}
+
+bool input_sendkey(const char *keys, unsigned hold_ms, Error **errp)
+{
+    InputCombo *c = g_new0(InputCombo, 1);
+    c->hold_ms = hold_ms ? hold_ms : INPUT_HOLD_DEFAULT;
+    if (!input_combo_parse(c, keys, errp)) {
+        g_free(c);
+        return false;
+    }
+    if (c->hold_ms > INPUT_HOLD_MAX || g_queue_get_length(&input_combos) >= INPUT_QUEUE_MAX) {
+        if (c->hold_ms > INPUT_HOLD_MAX) {
+            error_set(errp, "a key cannot be held for %u ms; 1 to %d is the range", hold_ms, INPUT_HOLD_MAX);
+        } else {
+            error_set(errp, "%d key combinations wait to be sent already", INPUT_QUEUE_MAX);
+        }
+        g_free(c);
+        return false;
+    }
+    if (!input_combo_timer.fn) {
+        timer_init(&input_combo_timer, CLOCK_KIND_REALTIME, input_combo_tick, NULL);
+    }
+    g_queue_push_tail(&input_combos, c);
+    if (g_queue_get_length(&input_combos) == 1) {
+        input_combo_start();
+    }
+    return true;
+}
