@@ -87,6 +87,11 @@ Blk *blk_new(const char *name, const BlkConfig *cfg)
     return b;
 }
 
+Blk *blk_new_empty(const char *name)
+{
+    return blk_new(name, &(BlkConfig){ .writeback = true, .werror_enospc = true });
+}
+
 void blk_set_node(Blk *b, BlockNode *medium)
 {
     blk_drain(b);

@@ -39,6 +39,10 @@ int blk_pread(Blk *b, uint64_t off, void *buf, size_t len);
 int blk_pwrite(Blk *b, uint64_t off, const void *buf, size_t len);
 int blk_flush_wait(Blk *b);
 
+/* A drive without medium that is not on the list of -drive: for a device whose user named none. */
+Blk *blk_new_empty(const char *name);
+void blk_free(Blk *b); /* drains, flushes, closes */
+
 const char *blk_name(const Blk *b); /* "ide0-hd0": never NULL */
 bool blk_has_medium(const Blk *b);
 bool blk_readonly(const Blk *b);

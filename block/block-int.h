@@ -112,7 +112,6 @@ typedef struct BlkConfig {
     const char *serial; /* copied */
 } BlkConfig;
 Blk *blk_new(const char *name, const BlkConfig *cfg);
-void blk_free(Blk *b);                       /* drains; the medium is closed */
 void blk_set_node(Blk *b, BlockNode *medium); /* drains; the old medium is flushed and closed; NULL: empty */
 BlockNode *blk_node(const Blk *b);
 /* What the device said of itself, for info block. */

@@ -114,6 +114,8 @@ typedef struct TargetOps {
     bool (*read_virtual)(Vcpu *v, uint64_t addr, void *buf, size_t len);
     bool (*write_virtual)(Vcpu *v, uint64_t addr, const void *buf, size_t len);
     uint64_t (*get_pc)(Vcpu *v); /* linear */
+    /* "rip", "eax", "cs", "cr3", "eflags" in small letters, for monitor expressions; false: there is no such register. */
+    bool (*get_register)(Vcpu *v, const char *name, uint64_t *val);
     void (*disassemble)(Vcpu *v, uint64_t addr, unsigned count, bool physical, GString *out);
     uint32_t (*cpuid_features)(Vcpu *v, uint32_t *edx1, uint32_t *ecx1); /* returns leaf 1 EAX (signature) */
 } TargetOps;

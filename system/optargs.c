@@ -20,8 +20,9 @@ static bool optargs_copy(KeyVal *kv, const char *key, const char **out)
 }
 
 /* -m [size=]N[,slots=...,maxmem=...] */
-bool optargs_memory(Options *o, const char *value, Error **errp)
+bool optargs_memory(void *opaque, const char *value, Error **errp)
 {
+    Options *o = opaque;
     static const char *const known[] = { "size", "slots", "maxmem", NULL };
     KeyVal *kv = keyval_parse(value, "size", errp);
     if (!kv) {
@@ -84,8 +85,9 @@ static bool optargs_complete_topology(CpuTopology *t, uint64_t cpus, uint64_t ma
 }
 
 /* -smp [cpus=]N[,maxcpus=][,sockets=][,dies=][,cores=][,threads=] */
-bool optargs_smp(Options *o, const char *value, Error **errp)
+bool optargs_smp(void *opaque, const char *value, Error **errp)
 {
+    Options *o = opaque;
     static const char *const known[] = { "cpus", "maxcpus", "sockets", "dies", "cores", "threads", NULL };
     KeyVal *kv = keyval_parse(value, "cpus", errp);
     if (!kv) {
@@ -221,8 +223,9 @@ static bool optargs_boot_order(const char *what, const char *order, Error **errp
 }
 
 /* -boot [order=]cad[,once=d][,menu=on][,strict=on][,splash-time=ms][,reboot-timeout=ms] */
-bool optargs_boot(Options *o, const char *value, Error **errp)
+bool optargs_boot(void *opaque, const char *value, Error **errp)
 {
+    Options *o = opaque;
     static const char *const known[] = { "order", "once", "menu", "strict", "splash", "splash-time", "reboot-timeout",
                                          NULL };
     KeyVal *kv = keyval_parse(value, "order", errp);
@@ -267,8 +270,9 @@ static bool optargs_rtc_date(const char *text, int64_t *offset_s, Error **errp)
 }
 
 /* -rtc [base=utc|localtime|DATE][,clock=host|rt|vm][,driftfix=none|slew] */
-bool optargs_rtc(Options *o, const char *value, Error **errp)
+bool optargs_rtc(void *opaque, const char *value, Error **errp)
 {
+    Options *o = opaque;
     static const char *const known[] = { "base", "clock", "driftfix", NULL };
     static const char *const clocks[] = { "vm", "rt", "host", NULL }; /* in the order of ClockKind */
     KeyVal *kv = keyval_parse(value, "base", errp);
@@ -304,8 +308,9 @@ bool optargs_rtc(Options *o, const char *value, Error **errp)
 }
 
 /* -name [guest=]NAME[,process=NAME][,debug-threads=on|off] */
-bool optargs_name(Options *o, const char *value, Error **errp)
+bool optargs_name(void *opaque, const char *value, Error **errp)
 {
+    Options *o = opaque;
     static const char *const known[] = { "guest", "process", "debug-threads", NULL };
     KeyVal *kv = keyval_parse(value, "guest", errp);
     if (!kv) {
@@ -341,8 +346,9 @@ static bool optargs_choice(KeyVal *kv, const char *key, const char *const *choic
 }
 
 /* -action [reboot=reset|shutdown][,shutdown=poweroff|pause][,panic=...][,watchdog=...] */
-bool optargs_action(Options *o, const char *value, Error **errp)
+bool optargs_action(void *opaque, const char *value, Error **errp)
 {
+    Options *o = opaque;
     static const char *const known[] = { "reboot", "shutdown", "panic", "watchdog", NULL };
     static const char *const reboots[] = { "reset", "shutdown", NULL };
     static const char *const shutdowns[] = { "poweroff", "pause", NULL };
@@ -368,8 +374,9 @@ bool optargs_action(Options *o, const char *value, Error **errp)
     return ok;
 }
 
-bool optargs_uuid(Options *o, const char *value, Error **errp)
+bool optargs_uuid(void *opaque, const char *value, Error **errp)
 {
+    Options *o = opaque;
     uint8_t uuid[16];
     const char *p = value;
     for (unsigned n = 0; n < 16; n++, p += 2) {
@@ -411,4 +418,56 @@ bool optargs_drive_file(Options *o, const char *interface, int index, bool cdrom
     keyval_set(kv, "media", cdrom ? "cdrom" : "disk");
     g_ptr_array_add(o->drives, kv);
     return true;
+}
+
+/* Life of the Options. */
+
+static void options_free_monitor(void *p)
+{
+    MonitorOption *m = p;
+    g_free(m->chardev);
+    g_free(m->spec);
+    g_free(m);
+}
+
+static void options_free_keyval(void *p)
+{
+    keyval_free(p);
+}
+
+void options_init(Options *o)
+{
+    *o = (Options){ .default_devices = true };
+    o->cfg = (MachineConfig){ .topo = { 1, 1, 1, 1, 1, 1 }, .boot_menu_timeout_ms = -1, .boot_reboot_timeout_ms = -1,
+                              .default_devices = true, .graphics = true, .hpet = true, .acpi = true, .smm = true,
+                              .rtc_clock = CLOCK_KIND_HOST };
+    o->accels = g_string_new(NULL);
+    o->chardevs = g_ptr_array_new_with_free_func(g_free);
+    o->serials = g_ptr_array_new_with_free_func(g_free);
+    o->devices = g_ptr_array_new_with_free_func(g_free);
+    o->monitors = g_ptr_array_new_with_free_func(options_free_monitor);
+    o->drives = g_ptr_array_new_with_free_func(options_free_keyval);
+}
+
+void options_free(Options *o)
+{
+    const char *const *strings[] = { &o->cfg.cpu_model, &o->cfg.kernel, &o->cfg.initrd, &o->cfg.append,
+                                     &o->cfg.firmware, &o->cfg.vga, &o->cfg.name, &o->cfg.boot_order,
+                                     &o->cfg.boot_once };
+    for (unsigned i = 0; i < G_N_ELEMENTS(strings); i++) {
+        g_free((char *)*strings[i]);
+    }
+    char *const own[] = { o->machine, o->memory_backend, o->pidfile, o->debugcon, o->qtest, o->qtest_log, o->log_items,
+                          o->log_file, o->topic };
+    for (unsigned i = 0; i < G_N_ELEMENTS(own); i++) {
+        g_free(own[i]);
+    }
+    GPtrArray *const lists[] = { o->chardevs, o->serials, o->devices, o->monitors, o->drives, o->cfg.smbios_args,
+                                 o->cfg.acpitable_args, o->cfg.fw_cfg_args };
+    for (unsigned i = 0; i < G_N_ELEMENTS(lists); i++) {
+        if (lists[i]) {
+            g_ptr_array_unref(lists[i]);
+        }
+    }
+    g_string_free(o->accels, TRUE);
 }

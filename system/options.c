@@ -6,8 +6,6 @@
 #include "util/osdep.h"
 #include "system/options.h"
 
-#include "accel/accel.h"
-#include "build/config.h"
 #include "chardev/char.h"
 #include "util/log.h"
 
@@ -36,87 +34,11 @@ static bool options_is_help(const char *value)
 
 /* What is printed instead of running. */
 
-void options_print_version(FILE *f)
-{
-    fprintf(f, "Rhea emulator version " RHEA_VERSION " (QEMU interface 7.2)\n"
-               "Free software under the GNU GPL, version 2 or later; no warranty.\n");
-}
-
-static void print_version(Options *o, const char *topic)
-{
-    (void)o;
-    (void)topic;
-    options_print_version(stdout);
-}
-
-static void print_machines(Options *o, const char *topic)
-{
-    (void)o;
-    (void)topic;
-    machine_print_help(stdout);
-}
-
-static void print_machine_keys(Options *o, const char *topic)
-{
-    (void)o;
-    printf("%s options:\n"
-           "  accel=<str>            - accelerators to try in order, example: kvm:tcg\n"
-           "  acpi=<bool>            - ACPI tables and power management (default: on)\n"
-           "  graphics=<bool>        - display devices by default (default: on)\n"
-           "  hpet=<bool>            - high precision event timer (default: on)\n"
-           "  memory-backend=<str>   - id of the memory; only the machine's own is there\n"
-           "  smm=<on|off|auto>      - system management mode (default: auto)\n"
-           "  usb=<bool>             - USB controller by default (default: off)\n"
-           "  kernel, initrd, append, firmware=<str> - as the options of these names\n"
-           "  dump-guest-core, mem-merge, suppress-vmdesc, smbus=<bool>, kernel-irqchip=<on|off|split> - without effect\n",
-           topic);
-}
-
-static void print_cpus(Options *o, const char *topic)
-{
-    (void)o;
-    (void)topic;
-    target_ops.print_models(stdout);
-}
-
-static void print_accels(Options *o, const char *topic)
-{
-    (void)o;
-    (void)topic;
-    accel_print_help(stdout);
-}
-
 static void print_chardevs(Options *o, const char *topic)
 {
     (void)o;
     (void)topic;
     char_print_backends(stdout);
-}
-
-static void print_log_items(Options *o, const char *topic)
-{
-    (void)o;
-    (void)topic;
-    log_print_items(stdout);
-}
-
-static void print_text(Options *o, const char *topic)
-{
-    (void)o;
-    fputs(topic, stdout);
-}
-
-static void print_devices(Options *o, const char *topic)
-{
-    (void)o;
-    (void)topic;
-    devhelp_print_all(stdout);
-}
-
-static void print_device(Options *o, const char *topic)
-{
-    (void)o;
-    devhelp_print_device(stdout, device_class_find(topic));
 }
 
 /* Handlers.  The first argument is the Options. */
@@ -125,7 +47,7 @@ static bool opt_version(void *p, const char *value, Error **errp)
 {
     (void)value;
     (void)errp;
-    return options_print(p, print_version, NULL);
+    return options_print(p, opthelp_version, NULL);
 }
 
 static void print_help(Options *o, const char *topic);
@@ -147,14 +69,14 @@ static bool opt_dump(void *p, const char *value, Error **errp)
 static bool opt_machine(void *p, const char *value, Error **errp)
 {
     if (options_is_help(value)) {
-        return options_print(p, print_machines, NULL);
+        return options_print(p, opthelp_machines, NULL);
     }
     char *comma = strchr(value, ',');
     if (comma && options_is_help(comma + 1)) {
         char *name = g_strndup(value, (size_t)(comma - value));
         const MachineClass *cls = machine_class_find(name, errp);
         g_free(name);
-        return cls && options_print(p, print_machine_keys, cls->name);
+        return cls && options_print(p, opthelp_machine_keys, cls->name);
     }
     return optargs_machine(p, value, errp);
 }
@@ -164,7 +86,7 @@ static bool opt_cpu(void *p, const char *value, Error **errp)
     Options *o = p;
     (void)errp;
     if (options_is_help(value)) {
-        return options_print(o, print_cpus, NULL);
+        return options_print(o, opthelp_cpus, NULL);
     }
     o->cfg.cpu_model = options_dup(value);
     return true;
@@ -174,7 +96,7 @@ static bool opt_accel(void *p, const char *value, Error **errp)
 {
     (void)errp;
     if (options_is_help(value)) {
-        return options_print(p, print_accels, NULL);
+        return options_print(p, opthelp_accels, NULL);
     }
     optargs_add_accel(p, value);
     return true;
@@ -186,41 +108,6 @@ static bool opt_enable_kvm(void *p, const char *value, Error **errp)
     (void)errp;
     optargs_add_accel(p, "kvm");
     return true;
-}
-
-static bool opt_memory(void *p, const char *value, Error **errp)
-{
-    return optargs_memory(p, value, errp);
-}
-
-static bool opt_smp(void *p, const char *value, Error **errp)
-{
-    return optargs_smp(p, value, errp);
-}
-
-static bool opt_boot(void *p, const char *value, Error **errp)
-{
-    return optargs_boot(p, value, errp);
-}
-
-static bool opt_rtc(void *p, const char *value, Error **errp)
-{
-    return optargs_rtc(p, value, errp);
-}
-
-static bool opt_name(void *p, const char *value, Error **errp)
-{
-    return optargs_name(p, value, errp);
-}
-
-static bool opt_action(void *p, const char *value, Error **errp)
-{
-    return optargs_action(p, value, errp);
-}
-
-static bool opt_uuid(void *p, const char *value, Error **errp)
-{
-    return optargs_uuid(p, value, errp);
 }
 
 static bool opt_kernel(void *p, const char *value, Error **errp)
@@ -313,7 +200,7 @@ static bool opt_snapshot(void *p, const char *value, Error **errp)
 static bool opt_device(void *p, const char *value, Error **errp)
 {
     if (options_is_help(value)) {
-        return options_print(p, print_devices, NULL);
+        return options_print(p, opthelp_devices, NULL);
     }
     if (value[0] == '{') {
         error_set(errp, "the JSON form is not there yet; write NAME,property=value");
@@ -324,7 +211,7 @@ static bool opt_device(void *p, const char *value, Error **errp)
     bool help = parts[1] && options_is_help(parts[1]);
     bool known = !help || device_class_find(name);
     if (help && known) {
-        options_print(p, print_device, name);
+        options_print(p, opthelp_device, name);
     }
     g_strfreev(parts);
     if (help && known) {
@@ -392,7 +279,7 @@ static bool opt_display(void *p, const char *value, Error **errp)
 {
     static const char *const later[] = { "sdl", "gtk", "vnc", "curses", "egl-headless", "spice-app", "dbus" };
     if (options_is_help(value)) {
-        return options_print(p, print_text, "Displays:\nnone\n(SDL, VNC and curses come with a later version)\n");
+        return options_print(p, opthelp_text, "Displays:\nnone\n(SDL, VNC and curses come with a later version)\n");
     }
     if (!strcmp(value, "none")) {
         ((Options *)p)->display_none = true;
@@ -414,7 +301,7 @@ static bool opt_vga(void *p, const char *value, Error **errp)
 {
     static const char *const later[] = { "cirrus", "vmware", "qxl", "virtio", "xenfb", NULL };
     if (options_is_help(value)) {
-        return options_print(p, print_text, "none                 no graphic card\n"
+        return options_print(p, opthelp_text, "none                 no graphic card\n"
                                             "std                  standard VGA with Bochs VBE (default)\n");
     }
     if (strcmp(value, "std") && strcmp(value, "none")) {
@@ -593,7 +480,7 @@ static bool opt_log(void *p, const char *value, Error **errp)
     Options *o = p;
     unsigned mask;
     if (options_is_help(value)) {
-        return options_print(o, print_log_items, NULL);
+        return options_print(o, opthelp_log_items, NULL);
     }
     options_set(&o->log_items, value);
     return log_parse_items(value, &mask, errp);
@@ -744,17 +631,17 @@ static const Option options_table[] = {
     { "accel", "NAME[,KEY=VALUE...]", "what runs guest code; several: tried in order (help lists them)", STANDARD,
       opt_accel },
     { "enable-kvm", NULL, "as -accel kvm", STANDARD, opt_enable_kvm },
-    { "smp", "[cpus=]N[,maxcpus=N][,sockets=N][,dies=N][,cores=N][,threads=N]", "number of CPUs [1]", STANDARD, opt_smp },
-    { "m", "[size=]N[k|M|G|T]", "memory; a plain number is in MiB [128]", STANDARD, opt_memory },
+    { "smp", "[cpus=]N[,maxcpus=N][,sockets=N][,dies=N][,cores=N][,threads=N]", "number of CPUs [1]", STANDARD, optargs_smp },
+    { "m", "[size=]N[k|M|G|T]", "memory; a plain number is in MiB [128]", STANDARD, optargs_memory },
     { "device", "NAME[,PROPERTY=VALUE...]", "add a device (help lists them; NAME,help lists its properties)", STANDARD,
       opt_device },
     { "global", "DEVICE.PROPERTY=VALUE", "another default for a property of all devices of that name", STANDARD,
       opt_global },
     { "nodefaults", NULL, "no devices that were not asked for", STANDARD, opt_nodefaults },
-    { "name", "[guest=]NAME[,process=NAME][,debug-threads=on|off]", "name of the guest", STANDARD, opt_name },
-    { "uuid", "UUID", "UUID of the machine, for SMBIOS", STANDARD, opt_uuid },
+    { "name", "[guest=]NAME[,process=NAME][,debug-threads=on|off]", "name of the guest", STANDARD, optargs_name },
+    { "uuid", "UUID", "UUID of the machine, for SMBIOS", STANDARD, optargs_uuid },
     { "rtc", "[base=utc|localtime|DATE][,clock=host|rt|vm][,driftfix=none|slew]", "the real-time clock [utc]", STANDARD,
-      opt_rtc },
+      optargs_rtc },
     { "usb", NULL, "as -machine usb=on", STANDARD, opt_usb },
 
     { "hda", "FILE", "image of IDE hard disk 0 (also as a bare argument)", BLOCK, opt_hda },
@@ -775,7 +662,7 @@ static const Option options_table[] = {
     { "bios", "FILE", "firmware", BOOT, opt_bios },
     { "L", "FOLDER", "look for firmware and data files here first", BOOT, opt_data_dir },
     { "boot", "[order=]DRIVES[,once=DRIVES][,menu=on|off][,strict=on|off][,splash-time=MS][,reboot-timeout=MS]",
-      "what to start from: a, b floppies, c disk, d CD-ROM, n network [cad]", BOOT, opt_boot },
+      "what to start from: a, b floppies, c disk, d CD-ROM, n network [cad]", BOOT, optargs_boot },
     { "smbios", "file=FILE | type=N[,FIELD=VALUE...]", "SMBIOS table or fields", BOOT, opt_smbios },
     { "acpitable", "[sig=S][,rev=N][,oem_id=S][,...],data=FILE[:FILE...] | file=FILE", "another ACPI table", BOOT,
       opt_acpitable },
@@ -806,7 +693,7 @@ static const Option options_table[] = {
     { "no-reboot", NULL, "end instead of rebooting", EXPERT, opt_no_reboot },
     { "no-shutdown", NULL, "stop instead of ending when the guest powers off", EXPERT, opt_no_shutdown },
     { "action", "[reboot=reset|shutdown][,shutdown=poweroff|pause][,panic=shutdown|pause|none]", "what to do then",
-      EXPERT, opt_action },
+      EXPERT, optargs_action },
     { "d", "ITEM[,...]", "write a log of these (help lists them)", EXPERT, opt_log },
     { "D", "FILE", "the log goes here instead of standard error", EXPERT, opt_log_file },
     { "daemonize", NULL, "run in the background; returns when the machine is ready", EXPERT, opt_daemonize },
@@ -862,56 +749,6 @@ static void print_dump(Options *o, const char *topic)
     (void)o;
     (void)topic;
     opts_dump(options_table, G_N_ELEMENTS(options_table), stdout);
-}
-
-static void options_free_monitor(void *p)
-{
-    MonitorOption *m = p;
-    g_free(m->chardev);
-    g_free(m->spec);
-    g_free(m);
-}
-
-static void options_free_keyval(void *p)
-{
-    keyval_free(p);
-}
-
-void options_init(Options *o)
-{
-    *o = (Options){ .default_devices = true };
-    o->cfg = (MachineConfig){ .topo = { 1, 1, 1, 1, 1, 1 }, .boot_menu_timeout_ms = -1, .boot_reboot_timeout_ms = -1,
-                              .default_devices = true, .graphics = true, .hpet = true, .acpi = true, .smm = true,
-                              .rtc_clock = CLOCK_KIND_HOST };
-    o->accels = g_string_new(NULL);
-    o->chardevs = g_ptr_array_new_with_free_func(g_free);
-    o->serials = g_ptr_array_new_with_free_func(g_free);
-    o->devices = g_ptr_array_new_with_free_func(g_free);
-    o->monitors = g_ptr_array_new_with_free_func(options_free_monitor);
-    o->drives = g_ptr_array_new_with_free_func(options_free_keyval);
-}
-
-void options_free(Options *o)
-{
-    const char *const *strings[] = { &o->cfg.cpu_model, &o->cfg.kernel, &o->cfg.initrd, &o->cfg.append,
-                                     &o->cfg.firmware, &o->cfg.vga, &o->cfg.name, &o->cfg.boot_order,
-                                     &o->cfg.boot_once };
-    for (unsigned i = 0; i < G_N_ELEMENTS(strings); i++) {
-        g_free((char *)*strings[i]);
-    }
-    char *const own[] = { o->machine, o->memory_backend, o->pidfile, o->debugcon, o->qtest, o->qtest_log, o->log_items,
-                          o->log_file, o->topic };
-    for (unsigned i = 0; i < G_N_ELEMENTS(own); i++) {
-        g_free(own[i]);
-    }
-    GPtrArray *const lists[] = { o->chardevs, o->serials, o->devices, o->monitors, o->drives, o->cfg.smbios_args,
-                                 o->cfg.acpitable_args, o->cfg.fw_cfg_args };
-    for (unsigned i = 0; i < G_N_ELEMENTS(lists); i++) {
-        if (lists[i]) {
-            g_ptr_array_unref(lists[i]);
-        }
-    }
-    g_string_free(o->accels, TRUE);
 }
 
 static bool options_positional(void *p, const char *word, Error **errp)

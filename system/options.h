@@ -37,18 +37,29 @@ void options_free(Options *o);
 bool options_parse(Options *o, int argc, char **argv, Error **errp);
 void options_print_version(FILE *f);
 
-/* Parsers of the bigger arguments (optargs.c). */
-bool optargs_memory(Options *o, const char *value, Error **errp);
-bool optargs_smp(Options *o, const char *value, Error **errp);
+/* Parsers of the bigger arguments (optargs.c); those with @opaque (the Options) stand in the table. */
+bool optargs_memory(void *opaque, const char *value, Error **errp);
+bool optargs_smp(void *opaque, const char *value, Error **errp);
 bool optargs_machine(Options *o, const char *value, Error **errp);
-bool optargs_boot(Options *o, const char *value, Error **errp);
-bool optargs_rtc(Options *o, const char *value, Error **errp);
-bool optargs_name(Options *o, const char *value, Error **errp);
-bool optargs_action(Options *o, const char *value, Error **errp);
-bool optargs_uuid(Options *o, const char *value, Error **errp);
+bool optargs_boot(void *opaque, const char *value, Error **errp);
+bool optargs_rtc(void *opaque, const char *value, Error **errp);
+bool optargs_name(void *opaque, const char *value, Error **errp);
+bool optargs_action(void *opaque, const char *value, Error **errp);
+bool optargs_uuid(void *opaque, const char *value, Error **errp);
 bool optargs_drive(Options *o, const char *text, Error **errp);
 bool optargs_drive_file(Options *o, const char *interface, int index, bool cdrom, const char *file, Error **errp);
 void optargs_add_accel(Options *o, const char *spec);
+
+/* What is printed instead of running (opthelp.c): Options.print. */
+void opthelp_version(Options *o, const char *topic);
+void opthelp_machines(Options *o, const char *topic);
+void opthelp_machine_keys(Options *o, const char *topic);
+void opthelp_cpus(Options *o, const char *topic);
+void opthelp_accels(Options *o, const char *topic);
+void opthelp_log_items(Options *o, const char *topic);
+void opthelp_text(Options *o, const char *topic);
+void opthelp_devices(Options *o, const char *topic);
+void opthelp_device(Options *o, const char *topic);
 
 /* -device help (devhelp.c): all devices, or the properties of one. */
 void devhelp_print_all(FILE *f);

@@ -5,7 +5,7 @@
 
 #include "hw/isa/isa.h"
 
-/* Ports 0x00-0x0f, 0x80-0x8f, 0xc0-0xdf (0x480 ff.: high pages); @mem is what transfers reach.  Sets isa->dma. */
+/* Ports 0x00-0x0f, 0x80-0x8f, 0xc0-0xdf; @mem is what transfers reach (RAM only).  Sets isa->dma. */
 Device *i8237_create(IsaBus *isa, AddressSpace *mem, Error **errp);
 
 #endif

@@ -41,6 +41,31 @@ static bool acpi_user_header(KeyVal *kv, uint8_t *h, Error **errp)
     return true;
 }
 
+/* FILE or FILE:FILE...: one after the other. */
+static GBytes *acpi_user_read(const char *files, Error **errp)
+{
+    char **names = g_strsplit(files, ":", -1);
+    GByteArray *all = g_byte_array_new();
+    bool ok = true;
+    for (char **name = names; ok && *name; name++) {
+        GBytes *one = datafile_load(*name, ACPI_USER_MAX, errp);
+        ok = one != NULL;
+        if (ok) {
+            gsize len;
+            const uint8_t *p = g_bytes_get_data(one, &len);
+            g_byte_array_append(all, p, (guint)len);
+            g_bytes_unref(one);
+        }
+    }
+    g_strfreev(names);
+    if (!ok) {
+        g_byte_array_unref(all);
+        error_prepend(errp, "-acpitable: ");
+        return NULL;
+    }
+    return g_byte_array_free_to_bytes(all);
+}
+
 static bool acpi_user_build(GByteArray *out, KeyVal *kv, Error **errp)
 {
     static const char *const known[] = { "sig", "rev", "oem_id", "oem_table_id", "oem_rev", "asl_compiler_id",
@@ -50,7 +75,7 @@ static bool acpi_user_build(GByteArray *out, KeyVal *kv, Error **errp)
         error_set(errp, "-acpitable wants either file=FILE (a table with its header) or data=FILE (without one)");
         return false;
     }
-    GBytes *bytes = datafile_load(file ? file : data, ACPI_USER_MAX, errp);
+    GBytes *bytes = acpi_user_read(file ? file : data, errp);
     if (!bytes) {
         return false;
     }

@@ -13,6 +13,7 @@
 #include "hw/i386/linux-loader.h"
 #include "hw/i386/smbios.h"
 #include "hw/i386/topology.h"
+#include "hw/ide/piix3-ide.h"
 #include "hw/input/i8042.h"
 #include "hw/intc/ioapic.h"
 #include "hw/misc/pcspk.h"
@@ -22,6 +23,7 @@
 
 enum { PC_SLOT_SOUTHBRIDGE = 1, PC_SLOT_VGA = 2 };
 enum { PC_CPUID_EDX_APIC = 1 << 9 };
+#define PC_RAM_MIN (2 * MiB)
 #define PC_BIOS_MAX (16 * MiB)
 #define PC_BIOS_WINDOW (128 * KiB) /* of the firmware's end, seen below 1 MiB */
 
@@ -187,6 +189,22 @@ static bool pc_create_isa_chips(PcBoard *b, Error **errp)
     return !cfg->debugcon || debugcon_create(b->isa, 0xe9, cfg->debugcon, errp);
 }
 
+static bool pc_create_ide(PcBoard *b, Error **errp)
+{
+    const MachineConfig *cfg = &b->m->cfg;
+    Piix3IdeWiring w = { .io = &b->m->io, .irq = { b->gsi[14], b->gsi[15] } };
+    Piix3Ide *ide = piix3_ide_create(b->pci, PCI_DEVFN(PC_SLOT_SOUTHBRIDGE, 1), &w, errp);
+    if (!ide) {
+        return false;
+    }
+    for (unsigned i = 0; i < MAX_IDE_DRIVES; i++) {
+        if (cfg->ide[i] && !ide_create_drive(piix3_ide_bus(ide, i / 2), i % 2, cfg->ide[i], cfg->ide_cdrom[i], errp)) {
+            return false;
+        }
+    }
+    return true;
+}
+
 static bool pc_create_power_management(PcBoard *b, Error **errp)
 {
     if (!b->m->cfg.acpi) {
@@ -287,6 +305,10 @@ static void pc_boot_reset(RunstateNotifier *n)
 
 static bool pc_init(Machine *m, Error **errp)
 {
+    if (m->cfg.ram_size < PC_RAM_MIN) {
+        error_set(errp, "-m: %" PRIu64 " KiB of memory are too few, a PC starts with 2 MiB at least", m->cfg.ram_size / KiB);
+        return false;
+    }
     PcBoard *b = g_new0(PcBoard, 1);
     m->board = b;
     b->m = m;
@@ -297,7 +319,8 @@ static bool pc_init(Machine *m, Error **errp)
     runstate_notifier_add(&b->boot_once);
     return pc_create_bridges(b, errp) && pc_map_firmware(b, errp) && pc_create_cpus(b, errp) &&
            pc_create_interrupt_controllers(b, errp) && pc_create_timers(b, errp) && pc_create_isa_chips(b, errp) &&
-           pc_create_power_management(b, errp) && pc_create_vga(b, errp) && pc_describe_to_firmware(b, errp);
+           pc_create_ide(b, errp) && pc_create_power_management(b, errp) && pc_create_vga(b, errp) &&
+           pc_describe_to_firmware(b, errp);
 }
 
 static void pc_cleanup(Machine *m)

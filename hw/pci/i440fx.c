@@ -36,8 +36,8 @@ struct I440fx {
     PciDevice pci;
     I440fxHost *host;
     I440fxPam pam[I440FX_PAM_COUNT];
-    MemRegion smram_vga;  /* 0xa0000: PCI instead of the RAM below it */
-    MemRegion smram_seen; /* in SMM's view: RAM again */
+    MemRegion smram_open; /* RAM at 0xa0000 for everybody */
+    MemRegion smram_seen; /* the same for CPUs in SMM */
 };
 
 struct I440fxHost {
@@ -45,9 +45,8 @@ struct I440fxHost {
     I440fxWiring w;
     PciHost ports;
     PciBus bus;
-    MemRegion pci_memory, ram_below, ram_above, smm_all;
+    MemRegion pci_memory, ram_base, ram_below, ram_above, smm_all;
     AddressSpace as_pci; /* what segments in mode "read PCI" read */
-    I440fx *fn0;
 };
 
 uint64_t i440fx_ram_below_4g(uint64_t ram_size)
@@ -98,7 +97,7 @@ static void i440fx_update_memory(I440fx *d)
         mem_set_enabled(&d->pam[i].rom, mode == PAM_READ);
         mem_set_enabled(&d->pam[i].split, mode == PAM_WRITE);
     }
-    mem_set_enabled(&d->smram_vga, !(on && (smram & SMRAM_D_OPEN)));
+    mem_set_enabled(&d->smram_open, on && (smram & SMRAM_D_OPEN));
     mem_set_enabled(&d->smram_seen, on);
     mem_transaction_commit();
 }
@@ -161,9 +160,11 @@ static bool i440fx_realize(Device *dev, Error **errp)
 
     mem_transaction_begin();
     i440fx_make_segments(d);
-    mem_init_alias(&d->smram_vga, "smram-region", &h->pci_memory, I440FX_SMRAM_BASE, I440FX_SMRAM_SIZE);
-    mem_add_prio(h->w.memory, I440FX_SMRAM_BASE, &d->smram_vga, 1);
+    mem_init_alias(&d->smram_open, "smram-open", h->w.ram, I440FX_SMRAM_BASE, I440FX_SMRAM_SIZE);
+    mem_set_enabled(&d->smram_open, false);
+    mem_add_prio(h->w.memory, I440FX_SMRAM_BASE, &d->smram_open, 1);
     mem_init_alias(&d->smram_seen, "smram", h->w.ram, I440FX_SMRAM_BASE, I440FX_SMRAM_SIZE);
+    mem_set_enabled(&d->smram_seen, false);
     mem_add_prio(h->w.memory_smm, I440FX_SMRAM_BASE, &d->smram_seen, 1);
     mem_transaction_commit();
     return true;
@@ -178,7 +179,7 @@ static void i440fx_unrealize(Device *dev)
         mem_destroy(&d->pam[i].rom);
         mem_destroy(&d->pam[i].split);
     }
-    mem_destroy(&d->smram_vga);
+    mem_destroy(&d->smram_open);
     mem_destroy(&d->smram_seen);
     mem_transaction_commit();
 }
@@ -231,13 +232,18 @@ DEVICE_REGISTER(i440fx_class);
 
 /* ---- the CPU's side ---- */
 
+/* From 640 KiB to 1 MiB nothing is RAM unless SMRAM and PAM say so: the PCI side shows. */
 static void i440fx_host_map_ram(I440fxHost *h)
 {
     uint64_t below = i440fx_ram_below_4g(h->w.ram_size);
     mem_init_container(&h->pci_memory, "pci", MEM_SIZE_MAX);
     mem_add_prio(h->w.memory, 0, &h->pci_memory, -1);
-    mem_init_alias(&h->ram_below, "ram-below-4g", h->w.ram, 0, below);
-    mem_add(h->w.memory, 0, &h->ram_below);
+    mem_init_alias(&h->ram_base, "ram-base", h->w.ram, 0, MIN(below, (uint64_t)I440FX_SMRAM_BASE));
+    mem_add(h->w.memory, 0, &h->ram_base);
+    if (below > MiB) {
+        mem_init_alias(&h->ram_below, "ram-below-4g", h->w.ram, MiB, below - MiB);
+        mem_add(h->w.memory, MiB, &h->ram_below);
+    }
     if (h->w.ram_size > below) {
         mem_init_alias(&h->ram_above, "ram-above-4g", h->w.ram, below, h->w.ram_size - below);
         mem_add(h->w.memory, 4 * GiB, &h->ram_above);
@@ -275,7 +281,10 @@ static void i440fx_host_unrealize(Device *dev)
     if (h->ram_above.name) {
         mem_destroy(&h->ram_above);
     }
-    mem_destroy(&h->ram_below);
+    if (h->ram_below.name) {
+        mem_destroy(&h->ram_below);
+    }
+    mem_destroy(&h->ram_base);
     mem_destroy(&h->pci_memory);
     mem_transaction_commit();
 }
@@ -304,7 +313,6 @@ I440fxHost *i440fx_create(Bus *root, const I440fxWiring *w, Error **errp)
         device_free(dev);
         return NULL;
     }
-    h->fn0 = container_of(fn0, I440fx, pci);
     return h;
 }
 

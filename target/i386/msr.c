@@ -411,7 +411,7 @@ static const MsrRow msr_amd[] = {
 
 static const MsrRow *msr_search(const MsrRow *row, uint32_t msr)
 {
-    for (; row->last || row->kind || row == msr_common; row++) {
+    for (; row->last; row++) {
         if (msr >= row->first && msr <= row->last) {
             return row;
         }

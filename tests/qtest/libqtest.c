@@ -462,14 +462,19 @@ void qtest_set_irq_in(QTest *t, const char *device, unsigned n, int level)
 
 /* The monitor. */
 
+void qtest_send_hmp(QTest *t, const char *cmd)
+{
+    qtest_send(t->hmp_fd, cmd, strlen(cmd));
+    qtest_send(t->hmp_fd, "\n", 1);
+}
+
 char *qtest_hmp(QTest *t, const char *fmt, ...)
 {
     va_list ap;
     va_start(ap, fmt);
     char *cmd = g_strdup_vprintf(fmt, ap);
     va_end(ap);
-    qtest_send(t->hmp_fd, cmd, strlen(cmd));
-    qtest_send(t->hmp_fd, "\n", 1);
+    qtest_send_hmp(t, cmd);
     char *all = qtest_hmp_until_prompt(t, cmd);
     char *echo = strchr(all, '\n');
     char *output = g_strdup(echo ? echo + 1 : all);

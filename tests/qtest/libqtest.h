@@ -72,6 +72,9 @@ void qtest_set_irq_in(QTest *t, const char *device, unsigned n, int level);
 /* One human-monitor command; its output, newly allocated. */
 char *qtest_hmp(QTest *t, const char *fmt, ...) G_GNUC_PRINTF(2, 3);
 
+/* As above without waiting: for commands that end the emulator. */
+void qtest_send_hmp(QTest *t, const char *cmd);
+
 /* One protocol line as it is; the reply without its newline, newly allocated (FAIL and ERR included). */
 char *qtest_raw(QTest *t, const char *fmt, ...) G_GNUC_PRINTF(2, 3);
 

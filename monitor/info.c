@@ -1,0 +1,253 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The monitor's `info` commands and their table.  Main thread, big lock. */
+#include "util/osdep.h"
+#include "monitor/monitor-int.h"
+
+#include "block/drive.h"
+#include "build/config.h"
+#include "chardev/char.h"
+#include "hw/pci/pci.h"
+#include "system/machine.h"
+#include "system/runstate.h"
+
+static bool info_version(MonCall *call, GString *out, Error **errp)
+{
+    (void)call;
+    (void)errp;
+    g_string_append(out, "7.2.0 (Rhea " RHEA_VERSION ")\n");
+    return true;
+}
+
+static bool info_status(MonCall *call, GString *out, Error **errp)
+{
+    (void)call;
+    (void)errp;
+    RunState s = runstate_get();
+    g_string_append_printf(out, "VM status: %s", s == RUN_RUNNING ? "running" : "paused");
+    if (s != RUN_RUNNING && s != RUN_PAUSED) {
+        g_string_append_printf(out, " (%s)", runstate_name(s));
+    }
+    g_string_append_c(out, '\n');
+    return true;
+}
+
+static bool info_name(MonCall *call, GString *out, Error **errp)
+{
+    (void)call;
+    (void)errp;
+    if (machine_current()->cfg.name) {
+        g_string_append_printf(out, "%s\n", machine_current()->cfg.name);
+    }
+    return true;
+}
+
+static bool info_uuid(MonCall *call, GString *out, Error **errp)
+{
+    (void)call;
+    (void)errp;
+    for (unsigned i = 0; i < 16; i++) {
+        g_string_append_printf(out, "%s%02x", i == 4 || i == 6 || i == 8 || i == 10 ? "-" : "",
+                               machine_current()->cfg.uuid[i]);
+    }
+    g_string_append_c(out, '\n');
+    return true;
+}
+
+static bool info_cpus(MonCall *call, GString *out, Error **errp)
+{
+    (void)errp;
+    for (unsigned i = 0; i < vcpu_count(); i++) {
+        Vcpu *v = vcpu_get(i);
+        g_string_append_printf(out, "%c CPU #%u: thread_id=%d\n", i == *call->cpu ? '*' : ' ', i, v->thread_id);
+    }
+    return true;
+}
+
+static void info_print_registers(Vcpu *v, void *opaque)
+{
+    target_ops.print_registers(v, opaque);
+}
+
+static bool info_registers(MonCall *call, GString *out, Error **errp)
+{
+    if (!mon_flag(call, "a")) {
+        int64_t index = mon_int(call, "vcpu", *call->cpu);
+        Vcpu *v = index >= 0 && index <= UINT_MAX ? vcpu_get((unsigned)index) : NULL;
+        if (!v) {
+            error_set(errp, "CPU#%" PRId64 " not available", index);
+            return false;
+        }
+        vcpu_run_on(v, info_print_registers, out);
+        return true;
+    }
+    for (unsigned i = 0; i < vcpu_count(); i++) {
+        g_string_append_printf(out, "\nCPU#%u\n", i);
+        vcpu_run_on(vcpu_get(i), info_print_registers, out);
+    }
+    return true;
+}
+
+static bool info_block(MonCall *call, GString *out, Error **errp)
+{
+    (void)call;
+    (void)errp;
+    drive_print_info(out);
+    return true;
+}
+
+static void info_one_chardev(void *opaque, Chardev *c, bool frontend_open)
+{
+    (void)frontend_open;
+    char *what = char_describe(c);
+    g_string_append_printf(opaque, "%s: filename=%s\n", char_label(c), what);
+    g_free(what);
+}
+
+static bool info_chardev(MonCall *call, GString *out, Error **errp)
+{
+    (void)call;
+    (void)errp;
+    char_each(info_one_chardev, out);
+    return true;
+}
+
+static bool info_qtree(MonCall *call, GString *out, Error **errp)
+{
+    (void)call;
+    (void)errp;
+    device_print_tree(&machine_current()->root, out);
+    return true;
+}
+
+/* Flat views. */
+
+static const char *info_region_kind(const FlatRangeInfo *r)
+{
+    switch (r->region->kind) {
+    case MEM_RAM: return r->readonly ? "rom" : "ram";
+    case MEM_ROM: return "rom";
+    case MEM_ROM_DEVICE: return "romd";
+    default: return "i/o";
+    }
+}
+
+static void info_flat_range(void *opaque, const FlatRangeInfo *r)
+{
+    g_string_append_printf(opaque, "  %016" PRIx64 "-%016" PRIx64 " (prio %d, %s): %s", r->addr, r->addr + (r->size - 1),
+                           r->region->priority, info_region_kind(r), r->region->name);
+    if (r->region_off) {
+        g_string_append_printf(opaque, " @%016" PRIx64, r->region_off);
+    }
+    g_string_append_c(opaque, '\n');
+}
+
+static bool info_mtree(MonCall *call, GString *out, Error **errp)
+{
+    (void)errp;
+    Machine *m = machine_current();
+    AddressSpace *const spaces[] = { &m->as_mem, &m->as_smm, &m->as_io };
+    for (unsigned i = 0; i < G_N_ELEMENTS(spaces); i++) {
+        if (!mon_flag(call, "f")) {
+            mem_print_tree(spaces[i], out);
+            continue;
+        }
+        g_string_append_printf(out, "FlatView #%u\n AS \"%s\", root: %s\n", i, spaces[i]->name, spaces[i]->root->name);
+        address_space_each_range(spaces[i], info_flat_range, out);
+        g_string_append_c(out, '\n');
+    }
+    return true;
+}
+
+static void info_rom_range(void *opaque, const FlatRangeInfo *r)
+{
+    if (r->region->kind == MEM_ROM && r->region_off == 0) {
+        g_string_append_printf(opaque, "addr=%016" PRIx64 " size=0x%06" PRIx64 " mem=rom name=\"%s\"\n", r->addr,
+                               r->region->size, r->region->name);
+    }
+}
+
+static bool info_roms(MonCall *call, GString *out, Error **errp)
+{
+    (void)call;
+    (void)errp;
+    address_space_each_range(&machine_current()->as_mem, info_rom_range, out);
+    return true;
+}
+
+/* Buses and interrupts. */
+
+static bool info_pci(MonCall *call, GString *out, Error **errp)
+{
+    (void)call;
+    Bus *bus = bus_find(&machine_current()->root, BUS_PCI, NULL);
+    if (!bus) {
+        error_set(errp, "this machine has no PCI bus");
+        return false;
+    }
+    pci_print(container_of(bus, PciBus, bus), out);
+    return true;
+}
+
+/* Interrupt controllers show their registers in their class's print. */
+static bool info_is_pic(const DeviceClass *cls)
+{
+    static const char *const names[] = { "isa-i8259", "isa-pic", "i8259", "ioapic", NULL };
+    return g_strv_contains(names, cls->name);
+}
+
+static bool info_one_pic(void *opaque, Device *d, int depth)
+{
+    (void)depth;
+    if (info_is_pic(d->cls) && d->cls->print) {
+        d->cls->print(d, opaque);
+    }
+    return true;
+}
+
+static bool info_pic(MonCall *call, GString *out, Error **errp)
+{
+    (void)call;
+    (void)errp;
+    bus_each_device(&machine_current()->root, info_one_pic, out);
+    return true;
+}
+
+static bool info_irq(MonCall *call, GString *out, Error **errp)
+{
+    (void)call;
+    (void)out;
+    error_set(errp, "interrupts are not counted yet; `info pic` shows the controllers' state");
+    return false;
+}
+
+static bool info_history(MonCall *call, GString *out, Error **errp)
+{
+    (void)errp;
+    for (unsigned i = 0; call->history && i < call->history->len; i++) {
+        g_string_append_printf(out, "%u: '%s'\n", i, (char *)call->history->pdata[i]);
+    }
+    return true;
+}
+
+#define NO_ARGS { { NULL, MON_END, false, MON_NOTHING } }
+
+const MonCommand monitor_info_commands[] = {
+    { "block", NULL, NO_ARGS, "", "show the drives", info_block },
+    { "chardev", NULL, NO_ARGS, "", "show the character devices", info_chardev },
+    { "cpus", NULL, NO_ARGS, "", "show the CPUs", info_cpus },
+    { "history", NULL, NO_ARGS, "", "show the command line history", info_history },
+    { "irq", NULL, NO_ARGS, "", "show interrupt statistics", info_irq },
+    { "mtree", NULL, { { "f", MON_FLAG, true, MON_NOTHING } }, "[-f]",
+      "show the memory tree (-f: the flat view of each address space)", info_mtree },
+    { "name", NULL, NO_ARGS, "", "show the name of the machine", info_name },
+    { "pci", NULL, NO_ARGS, "", "show PCI devices", info_pci },
+    { "pic", NULL, NO_ARGS, "", "show the interrupt controllers' state", info_pic },
+    { "qtree", NULL, NO_ARGS, "", "show the device tree", info_qtree },
+    { "registers", NULL, { { "a", MON_FLAG, true, MON_NOTHING }, { "vcpu", MON_INT, true, MON_NOTHING } }, "[-a|vcpu]",
+      "show CPU registers (-a: of all CPUs)", info_registers },
+    { "roms", NULL, NO_ARGS, "", "show the ROMs", info_roms },
+    { "status", NULL, NO_ARGS, "", "show the run state", info_status },
+    { "uuid", NULL, NO_ARGS, "", "show the machine's UUID", info_uuid },
+    { "version", NULL, NO_ARGS, "", "show the version", info_version },
+    { .name = NULL },
+};
