@@ -173,6 +173,7 @@ static void i8042_write_outport(I8042 *s, uint8_t val)
     }
 }
 
+/* The command byte; its system flag shows in the status. */
 static void i8042_set_mode(I8042 *s, uint8_t val)
 {
     s->ram[0] = val;
@@ -246,7 +247,7 @@ static void i8042_write_command(void *opaque, hwaddr off, uint64_t val, unsigned
         i8042_answer(s, 0x00, I8042_FROM_SELF);
         break;
     case 0xaa:
-        s->status |= I8042_SYS;
+        i8042_set_mode(s, s->ram[0] | I8042_MODE_SYS);
         i8042_answer(s, 0x55, I8042_FROM_SELF);
         break;
     case 0xad:

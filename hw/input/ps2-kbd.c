@@ -322,8 +322,10 @@ static void ps2_kbd_command(Ps2Kbd *k, uint8_t val)
     }
 }
 
+/* A byte from the system ends the answer to the one before. */
 void ps2_kbd_write(Ps2Kbd *k, uint8_t byte)
 {
+    memset(&k->out.replies, 0, sizeof(k->out.replies));
     if (!ps2_kbd_argument(k, byte)) {
         ps2_kbd_command(k, byte);
     }

@@ -6,8 +6,6 @@
 #include "util/osdep.h"
 #include "hw/input/ps2.h"
 
-enum { PS2_REPLIES = 16 }; /* no command's answer is longer than 4 bytes */
-
 static void ps2_ring_push(Ps2Ring *r, uint8_t byte)
 {
     if (r->count < PS2_RING) {
@@ -49,7 +47,7 @@ void ps2_out_reset(Ps2Out *o)
 
 void ps2_out_reply(Ps2Out *o, const uint8_t *bytes, unsigned n)
 {
-    for (unsigned i = 0; i < n && o->replies.count < PS2_REPLIES; i++) {
+    for (unsigned i = 0; i < n; i++) {
         ps2_ring_push(&o->replies, bytes[i]);
     }
     irq_raise(o->ready);
