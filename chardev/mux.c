@@ -7,6 +7,7 @@
 #include "chardev/char-int.h"
 
 #include "util/fifo8.h"
+#include "util/mainloop.h"
 
 #define MUX_MAX_FE 8
 #define MUX_FIFO 64
@@ -17,6 +18,9 @@ typedef struct MuxChardev {
     CharFe *fe[MUX_MAX_FE]; /* by mux_index; NULL: free */
     Fifo8 in[MUX_MAX_FE];   /* what a front end had no room for */
     int focus;              /* -1: nobody */
+    int told;               /* who knows that it has the focus; -1: nobody */
+    uint32_t started;       /* bit per front end: has had handlers */
+    BottomHalf *announce;
     bool escaped;           /* the escape character was the last one */
 } MuxChardev;
 
@@ -66,15 +70,24 @@ static void mux_flush(MuxChardev *m, int i)
     }
 }
 
+static void mux_announce(void *opaque)
+{
+    MuxChardev *m = opaque;
+    if (m->told != m->focus) {
+        int old = m->told;
+        m->told = m->focus;
+        mux_tell(m, old, CHAR_EV_MUX_OUT);
+        mux_tell(m, m->focus, CHAR_EV_MUX_IN);
+        mux_flush(m, m->focus);
+    }
+}
+
 static void mux_set_focus(MuxChardev *m, int i)
 {
-    if (i == m->focus || i < 0 || !m->fe[i]) {
-        return;
+    if (i >= 0 && m->fe[i]) {
+        m->focus = i;
+        mux_announce(m);
     }
-    mux_tell(m, m->focus, CHAR_EV_MUX_OUT);
-    m->focus = i;
-    mux_tell(m, i, CHAR_EV_MUX_IN);
-    mux_flush(m, i);
 }
 
 static void mux_next(MuxChardev *m)
@@ -138,6 +151,7 @@ static bool mux_command(MuxChardev *m, uint8_t ch)
 
 static void mux_input(MuxChardev *m, uint8_t ch)
 {
+    mux_announce(m);
     if (m->escaped) {
         m->escaped = false;
         if (!mux_command(m, ch)) {
@@ -235,6 +249,7 @@ static void mux_close(Chardev *c)
 {
     MuxChardev *m = mux_of(c);
     char_fe_detach(&m->base);
+    bh_free(m->announce);
     for (int i = 0; i < MUX_MAX_FE; i++) {
         if (m->fe[i]) {
             *m->fe[i] = (CharFe){ .chr = NULL };
@@ -246,7 +261,8 @@ static void mux_close(Chardev *c)
 static bool mux_start(MuxChardev *m, Chardev *base, Error **errp)
 {
     static const CharFeOps ops = { mux_can_receive, mux_receive, mux_event, mux_can_write };
-    m->focus = -1;
+    m->focus = m->told = -1;
+    m->announce = bh_new(mux_announce, m);
     for (int i = 0; i < MUX_MAX_FE; i++) {
         fifo8_init(&m->in[i], MUX_FIFO);
     }
@@ -299,6 +315,10 @@ void mux_detach(CharFe *fe)
 {
     MuxChardev *m = mux_of(fe->chr);
     m->fe[fe->mux_index] = NULL;
+    m->started &= ~(1u << fe->mux_index);
+    if (m->told == fe->mux_index) {
+        m->told = -1;
+    }
     fifo8_reset(&m->in[fe->mux_index]);
     if (m->focus == fe->mux_index) {
         m->focus = -1;
@@ -306,21 +326,23 @@ void mux_detach(CharFe *fe)
     }
 }
 
-/* The first front end that wants input gets it; later ones take their turn by the escape. */
+/*
+ * The last front end that came has the input at first: with "mon:stdio" the serial port, which the board connects after
+ * the monitor.  It is told in the next turn of the main loop, so that one that loses it at once says nothing.
+ */
 void mux_handlers_changed(CharFe *fe)
 {
     MuxChardev *m = mux_of(fe->chr);
-    if (!fe->ops) {
+    uint32_t bit = 1u << fe->mux_index;
+    if (!fe->ops || (m->started & bit)) {
         return;
     }
+    m->started |= bit;
     if (m->chr.connected) {
         mux_tell(m, fe->mux_index, CHAR_EV_OPENED);
     }
-    if (m->focus < 0) {
-        mux_set_focus(m, fe->mux_index);
-    } else if (m->focus != fe->mux_index) {
-        mux_tell(m, fe->mux_index, CHAR_EV_MUX_OUT);
-    }
+    m->focus = fe->mux_index;
+    bh_schedule(m->announce);
 }
 
 static const char *const mux_keys[] = { "chardev", NULL };

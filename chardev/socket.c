@@ -256,11 +256,9 @@ static bool socket_wait_client(SocketChardev *s, Error **errp)
 {
     struct pollfd p = { .fd = s->listener, .events = POLLIN };
     info_report("waiting for connection on: disconnected:%s,server=on", s->name);
-    while (poll(&p, 1, -1) < 0) {
-        if (errno != EINTR) {
-            error_set_errno(errp, errno, "character device '%s': waiting for a client", s->chr.label);
-            return false;
-        }
+    if (poll(&p, 1, -1) < 0) { /* a signal that shall end us is caught, so it comes out here */
+        error_set_errno(errp, errno, "character device '%s': waiting for a client", s->chr.label);
+        return false;
     }
     socket_can_accept(s);
     return true;

@@ -6,6 +6,9 @@
 #include "block/drive.h"
 #include "build/config.h"
 #include "chardev/char.h"
+#include "hw/intc/apic.h"
+#include "hw/intc/i8259.h"
+#include "hw/intc/ioapic.h"
 #include "hw/pci/pci.h"
 #include "system/machine.h"
 #include "system/runstate.h"
@@ -188,18 +191,13 @@ static bool info_pci(MonCall *call, GString *out, Error **errp)
     return true;
 }
 
-/* Interrupt controllers show their registers in their class's print. */
-static bool info_is_pic(const DeviceClass *cls)
-{
-    static const char *const names[] = { "isa-i8259", "isa-pic", "i8259", "ioapic", NULL };
-    return g_strv_contains(names, cls->name);
-}
-
 static bool info_one_pic(void *opaque, Device *d, int depth)
 {
     (void)depth;
-    if (info_is_pic(d->cls) && d->cls->print) {
-        d->cls->print(d, opaque);
+    if (!strcmp(d->cls->name, "isa-pic")) {
+        i8259_print(d, opaque);
+    } else if (!strcmp(d->cls->name, "ioapic")) {
+        ioapic_print(d, opaque);
     }
     return true;
 }
@@ -212,12 +210,40 @@ static bool info_pic(MonCall *call, GString *out, Error **errp)
     return true;
 }
 
+static bool info_one_irq(void *opaque, Device *d, int depth)
+{
+    bool pic = !strcmp(d->cls->name, "isa-pic");
+    (void)depth;
+    if (pic || !strcmp(d->cls->name, "ioapic")) {
+        g_string_append_printf(opaque, "IRQ statistics for %s:\n", d->cls->name);
+        (pic ? i8259_print_counts : ioapic_print_counts)(d, opaque);
+    }
+    return true;
+}
+
 static bool info_irq(MonCall *call, GString *out, Error **errp)
 {
     (void)call;
-    (void)out;
-    error_set(errp, "interrupts are not counted yet; `info pic` shows the controllers' state");
-    return false;
+    (void)errp;
+    bus_each_device(&machine_current()->root, info_one_irq, out);
+    return true;
+}
+
+static bool info_one_lapic(void *opaque, Device *d, int depth)
+{
+    (void)depth;
+    if (!strcmp(d->cls->name, "apic")) {
+        apic_print(d, opaque);
+    }
+    return true;
+}
+
+static bool info_lapic(MonCall *call, GString *out, Error **errp)
+{
+    (void)call;
+    (void)errp;
+    bus_each_device(&machine_current()->root, info_one_lapic, out);
+    return true;
 }
 
 static bool info_history(MonCall *call, GString *out, Error **errp)
@@ -241,6 +267,7 @@ const MonCommand monitor_info_commands[] = {
       "show the memory tree (-f: the flat view of each address space)", info_mtree },
     { "name", NULL, NO_ARGS, "", "show the name of the machine", info_name },
     { "pci", NULL, NO_ARGS, "", "show PCI devices", info_pci },
+    { "lapic", NULL, NO_ARGS, "", "show the local APICs' state", info_lapic },
     { "pic", NULL, NO_ARGS, "", "show the interrupt controllers' state", info_pic },
     { "qtree", NULL, NO_ARGS, "", "show the device tree", info_qtree },
     { "registers", NULL, { { "a", MON_FLAG, true, MON_NOTHING }, { "vcpu", MON_INT, true, MON_NOTHING } }, "[-a|vcpu]",

@@ -2,15 +2,11 @@
 /*
  * The fixed part of the board pc's namespace: PCI interrupt routing and the chips on the ISA bus.
  * What depends on the command line comes in an SSDT that hw/i386/acpi-ssdt.c writes: the PCI bus's windows (_CRS),
- * the sleep states, the processors, and these integers:
- *   SERP  bit n: COM(n+1) is there     FDCP  floppy controller     HPTP  HPET
+ * the sleep states, the processors, and whether FDC0, COM1 to COM4 and HPET are there (_STA).
+ * No External declarations here: they become opcodes that SeaBIOS's parser does not know.
  */
 DefinitionBlock ("dsdt-i440fx.aml", "DSDT", 1, "RHEA  ", "RHEAPC  ", 0x00000001)
 {
-    External (\SERP, IntObj)
-    External (\FDCP, IntObj)
-    External (\HPTP, IntObj)
-
     Scope (\_SB)
     {
         Device (PCI0)
@@ -134,11 +130,6 @@ DefinitionBlock ("dsdt-i440fx.aml", "DSDT", 1, "RHEA  ", "RHEAPC  ", 0x00000001)
                 Device (FDC0)
                 {
                     Name (_HID, EisaId ("PNP0700"))
-                    Method (_STA, 0, NotSerialized)
-                    {
-                        If (\FDCP) { Return (0x0F) }
-                        Return (Zero)
-                    }
                     Name (_CRS, ResourceTemplate ()
                     {
                         IO (Decode16, 0x03F2, 0x03F2, 0x00, 0x04)
@@ -152,11 +143,6 @@ DefinitionBlock ("dsdt-i440fx.aml", "DSDT", 1, "RHEA  ", "RHEAPC  ", 0x00000001)
                 {
                     Name (_HID, EisaId ("PNP0501"))
                     Name (_UID, 1)
-                    Method (_STA, 0, NotSerialized)
-                    {
-                        If (\SERP & 1) { Return (0x0F) }
-                        Return (Zero)
-                    }
                     Name (_CRS, ResourceTemplate ()
                     {
                         IO (Decode16, 0x03F8, 0x03F8, 0x00, 0x08)
@@ -168,11 +154,6 @@ DefinitionBlock ("dsdt-i440fx.aml", "DSDT", 1, "RHEA  ", "RHEAPC  ", 0x00000001)
                 {
                     Name (_HID, EisaId ("PNP0501"))
                     Name (_UID, 2)
-                    Method (_STA, 0, NotSerialized)
-                    {
-                        If (\SERP & 2) { Return (0x0F) }
-                        Return (Zero)
-                    }
                     Name (_CRS, ResourceTemplate ()
                     {
                         IO (Decode16, 0x02F8, 0x02F8, 0x00, 0x08)
@@ -184,11 +165,6 @@ DefinitionBlock ("dsdt-i440fx.aml", "DSDT", 1, "RHEA  ", "RHEAPC  ", 0x00000001)
                 {
                     Name (_HID, EisaId ("PNP0501"))
                     Name (_UID, 3)
-                    Method (_STA, 0, NotSerialized)
-                    {
-                        If (\SERP & 4) { Return (0x0F) }
-                        Return (Zero)
-                    }
                     Name (_CRS, ResourceTemplate ()
                     {
                         IO (Decode16, 0x03E8, 0x03E8, 0x00, 0x08)
@@ -200,11 +176,6 @@ DefinitionBlock ("dsdt-i440fx.aml", "DSDT", 1, "RHEA  ", "RHEAPC  ", 0x00000001)
                 {
                     Name (_HID, EisaId ("PNP0501"))
                     Name (_UID, 4)
-                    Method (_STA, 0, NotSerialized)
-                    {
-                        If (\SERP & 8) { Return (0x0F) }
-                        Return (Zero)
-                    }
                     Name (_CRS, ResourceTemplate ()
                     {
                         IO (Decode16, 0x02E8, 0x02E8, 0x00, 0x08)
@@ -327,11 +298,6 @@ DefinitionBlock ("dsdt-i440fx.aml", "DSDT", 1, "RHEA  ", "RHEAPC  ", 0x00000001)
         {
             Name (_HID, EisaId ("PNP0103"))
             Name (_UID, Zero)
-            Method (_STA, 0, NotSerialized)
-            {
-                If (\HPTP) { Return (0x0F) }
-                Return (Zero)
-            }
             Name (_CRS, ResourceTemplate ()
             {
                 Memory32Fixed (ReadOnly, 0xFED00000, 0x00000400)

@@ -104,11 +104,21 @@ static char *backends_get_netdev(Device *d, const Prop *p)
 
 const PropType prop_netdev = { "str", backends_set_netdev, backends_get_netdev, NULL };
 
-/* Monitors. */
+/*
+ * Monitors.  They come after the guest's devices: the first user of a shared character device has its keys, and that
+ * is the guest.
+ */
+
+static GPtrArray *backends_monitor_muxes; /* Chardev *, shared with a monitor yet to come */
 
 static bool backends_monitor_on_mux(Chardev *mux, Error **errp)
 {
-    return monitor_new(mux, errp);
+    (void)errp;
+    if (!backends_monitor_muxes) {
+        backends_monitor_muxes = g_ptr_array_new();
+    }
+    g_ptr_array_add(backends_monitor_muxes, mux);
+    return true;
 }
 
 static bool backends_create_monitor(const MonitorOption *m, unsigned n, Error **errp)
@@ -260,23 +270,30 @@ static bool backends_create_drives(Options *o, Error **errp)
     return true;
 }
 
-/* An empty CD-ROM and an empty floppy drive come by default, as in qemu-kvm. */
-static bool backends_default_drives(Options *o, Error **errp)
+static bool backends_empty_drive(MachineConfig *cfg, const char *interface, const char *index, const char *media,
+                                 Error **errp)
 {
-    if (!o->default_devices) {
-        return true;
-    }
-    o->cfg.has_floppy_drive[0] = true;
-    if (o->cfg.ide[2]) {
-        return true;
-    }
     KeyVal *kv = keyval_new();
-    keyval_set(kv, "if", "ide");
-    keyval_set(kv, "index", "2");
-    keyval_set(kv, "media", "cdrom");
+    keyval_set(kv, "if", interface);
+    keyval_set(kv, "index", index);
+    keyval_set(kv, "media", media);
     Drive *d = drive_open(kv, false, errp);
     keyval_free(kv);
-    return d && backends_place_drive(&o->cfg, d, errp);
+    return d && backends_place_drive(cfg, d, errp);
+}
+
+/* An empty CD-ROM and an empty floppy drive come by default, as in qemu-kvm; not on machines that are no computers. */
+static bool backends_default_drives(Options *o, Error **errp)
+{
+    const MachineClass *cls = machine_class_find(o->machine, errp);
+    if (!cls) {
+        return false;
+    }
+    if (!o->default_devices || !cls->default_cpu) {
+        return true;
+    }
+    return (o->cfg.floppy[0] || backends_empty_drive(&o->cfg, "floppy", "0", "disk", errp)) &&
+           (o->cfg.ide[2] || backends_empty_drive(&o->cfg, "ide", "2", "cdrom", errp));
 }
 
 bool backends_create(Options *o, Error **errp)
@@ -287,12 +304,20 @@ bool backends_create(Options *o, Error **errp)
     if (!backends_create_chardevs(o, errp) || !backends_create_serial(o, errp)) {
         return false;
     }
-    for (unsigned i = 0; i < o->monitors->len; i++) {
-        if (!backends_create_monitor(o->monitors->pdata[i], i, errp)) {
-            return false;
-        }
-    }
     return backends_create_drives(o, errp) && backends_default_drives(o, errp) && backends_create_qtest(o, errp);
+}
+
+bool backends_create_monitors(Options *o, Error **errp)
+{
+    bool ok = true;
+    for (unsigned i = 0; ok && backends_monitor_muxes && i < backends_monitor_muxes->len; i++) {
+        ok = monitor_new(backends_monitor_muxes->pdata[i], errp);
+    }
+    for (unsigned i = 0; ok && i < o->monitors->len; i++) {
+        ok = backends_create_monitor(o->monitors->pdata[i], i, errp);
+    }
+    g_clear_pointer(&backends_monitor_muxes, g_ptr_array_unref);
+    return ok;
 }
 
 /* Devices. */

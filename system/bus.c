@@ -120,6 +120,18 @@ static bool bus_match_class(void *opaque, Device *d, int depth)
     return !s->found;
 }
 
+/* "CLASS[N]": the n-th device of a class. */
+static bool bus_match_class_index(void *opaque, Device *d, int depth)
+{
+    BusSearch *s = opaque;
+    size_t len = strlen(d->cls->name);
+    (void)depth;
+    if (!strncmp(s->name, d->cls->name, len) && s->name[len] == '[' && s->seen++ == s->index) {
+        s->found = d;
+    }
+    return !s->found;
+}
+
 static bool bus_match_index(void *opaque, Device *d, int depth)
 {
     BusSearch *s = opaque;
@@ -152,7 +164,14 @@ Device *device_find(Bus *root, const char *id_or_path)
         }
     }
     Device *d = bus_search(root, bus_match_id, id_or_path, -1);
-    return d ? d : bus_search(root, bus_match_class, id_or_path, -1);
+    d = d ? d : bus_search(root, bus_match_class, id_or_path, -1);
+    const char *bracket = strchr(id_or_path, '[');
+    if (!d && bracket) {
+        char *end;
+        long n = strtol(bracket + 1, &end, 10);
+        d = n >= 0 && !strcmp(end, "]") ? bus_search(root, bus_match_class_index, id_or_path, n) : NULL;
+    }
+    return d;
 }
 
 /* "pci.0/piix3-ide[0]/ide.0/ide-hd[0]": stable as long as the machine is built the same. */

@@ -95,7 +95,10 @@ static void vcpu_wake(Vcpu *v)
         if (atomic_load(&v->in_run) && accel && accel->vcpu_kick) {
             accel->vcpu_kick(v);
         }
-        syscall(SYS_futex, &v->wakeups, FUTEX_WAKE_PRIVATE, INT_MAX, NULL, NULL, 0);
+        /* Not asleep here means: its futex will look at the counter after this step of it. */
+        if (atomic_load(&v->sleeping)) {
+            syscall(SYS_futex, &v->wakeups, FUTEX_WAKE_PRIVATE, INT_MAX, NULL, NULL, 0);
+        }
     }
 }
 
@@ -198,7 +201,9 @@ void vcpu_run_on_async(Vcpu *v, void (*fn)(Vcpu *v, void *opaque), void *opaque)
 static void vcpu_wait(Vcpu *v, unsigned seen)
 {
     bql_unlock();
+    atomic_store(&v->sleeping, true);
     syscall(SYS_futex, &v->wakeups, FUTEX_WAIT_PRIVATE, seen, NULL, NULL, 0);
+    atomic_store(&v->sleeping, false);
     bql_lock();
 }
 

@@ -51,6 +51,7 @@ struct Vcpu {
     /* any thread, atomic */
     atomic_uint events;    /* VcpuEvent bits */
     atomic_bool halted;    /* HLT, or waiting for SIPI: written by the vCPU's thread and reset */
+    atomic_bool sleeping;  /* in that wait: only then does a kick need a system call */
     atomic_uint wakeups;   /* counts kicks and new events; a halted or parked thread waits for it to move */
 
     /* guarded by the big lock */

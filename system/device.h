@@ -122,7 +122,7 @@ void device_reset(Device *d); /* and all below it */
 IrqLine device_irq_in(Device *d, unsigned n);
 
 /* The tree: @root is the machine's system bus. */
-Device *device_find(Bus *root, const char *id_or_path); /* id, class name, or /machine/... path; NULL: none */
+Device *device_find(Bus *root, const char *id_or_path); /* id, class name, CLASS[N], or /machine/... path; NULL: none */
 char *device_path(Device *d); /* newly allocated; "main-system-bus/i440FX-pcihost[0]/pci.0/VGA[0]" */
 Bus *bus_find(Bus *root, BusKind kind, const char *name); /* name NULL: the first of that kind */
 void bus_each_device(Bus *root, bool (*fn)(void *opaque, Device *d, int depth), void *opaque); /* parents first */

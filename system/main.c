@@ -22,7 +22,7 @@
 static atomic_int main_signal;     /* the one that ends us */
 static atomic_int main_signal_pid; /* who sent it */
 
-/* Fatal, or before the main loop runs: the terminal goes back, then the signal does what it does. */
+/* The terminal goes back, then the signal does what it does. */
 static void main_on_fatal(int sig)
 {
     char_restore_terminal();
@@ -40,19 +40,17 @@ static void main_on_end(int sig, siginfo_t *info, void *context)
 
 static const int main_end_signals[] = { SIGINT, SIGTERM, SIGHUP };
 
-static void main_set_early_signals(void)
+static void main_set_fatal_signals(void)
 {
     static const int fatal[] = { SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGABRT };
     struct sigaction sa = { .sa_handler = main_on_fatal, .sa_flags = SA_NODEFER };
     for (unsigned i = 0; i < G_N_ELEMENTS(fatal); i++) {
         sigaction(fatal[i], &sa, NULL);
     }
-    for (unsigned i = 0; i < G_N_ELEMENTS(main_end_signals); i++) {
-        sigaction(main_end_signals[i], &sa, NULL);
-    }
     signal(SIGPIPE, SIG_IGN);
 }
 
+/* Before the first back end exists: a signal during start-up is a request that the main loop finds when it begins. */
 static void main_set_signals(void)
 {
     struct sigaction sa = { .sa_sigaction = main_on_end, .sa_flags = SA_SIGINFO | SA_RESTART };
@@ -145,6 +143,17 @@ static void main_on_runstate(RunstateNotifier *n, bool running, RunState s)
     }
 }
 
+/* werror=stop, rerror=stop and a full host disk: the guest waits, `info status` says why, `cont` tries again. */
+static void main_on_disk_error(void *opaque, Blk *b, bool write, int err, BlkErrorAction action)
+{
+    (void)opaque;
+    if (action == BLK_ERR_STOP) {
+        error_report("drive '%s': %s failed: %s; the guest is paused, and `cont` tries again", blk_name(b),
+                     write ? "writing" : "reading", g_strerror(err));
+        vm_stop_request(RUN_IO_ERROR);
+    }
+}
+
 /* Everything up to a machine that could run. */
 static bool main_start(Options *o, Error **errp)
 {
@@ -153,9 +162,10 @@ static bool main_start(Options *o, Error **errp)
     bql_lock();
     runstate_set_actions(&o->actions);
     runstate_notifier_add(&notifier);
+    blk_set_error_hook(main_on_disk_error, NULL);
     if (!main_lock_memory(o, errp) || !main_find_machine(o, errp) ||
         !accel_choose(o->accels->len ? o->accels->str : NULL, errp) || !backends_create(o, errp) ||
-        !main_create_machine(o, errp) || !backends_add_devices(o, errp)) {
+        !main_create_machine(o, errp) || !backends_add_devices(o, errp) || !backends_create_monitors(o, errp)) {
         return false;
     }
     machine_reset(machine_current());
@@ -202,14 +212,16 @@ int main(int argc, char **argv)
     if (!main_print(&o)) {
         return 0;
     }
-    main_set_early_signals();
+    main_set_fatal_signals();
+    main_set_signals();
     if (!main_check_options(&o, &err) || (o.daemonize && !daemon_fork(&err)) || !main_start_log(&o, &err) ||
         !main_start(&o, &err) || (o.pidfile && !daemon_write_pidfile(o.pidfile, &err))) {
         error_report_free(err);
-        char_restore_terminal();
+        if (bql_held()) {
+            char_cleanup_all(); /* terminals and sockets; the rest goes with the process */
+        }
         return 1;
     }
-    main_set_signals();
     main_hint_display(&o);
     if (o.daemonize) {
         daemon_ready();

@@ -2,7 +2,7 @@
 /*
  * The input hub: events from displays and the monitor go to the handler that was activated last among those that take
  * their sort.  Also the monitor's `sendkey`: combinations wait in a queue, each is held and then released, by a timer
- * on the realtime clock (a guest that stands still must not hold a key for ever).  Under the big lock.
+ * on the guest's clock: while the guest stands still, it sees no key pressed or released.  Under the big lock.
  */
 #include "util/osdep.h"
 #include "ui/input.h"
@@ -194,7 +194,7 @@ static void input_combo_tick(void *opaque)
         for (unsigned i = c->count; i-- > 0;) {
             input_key(c->codes[i], false);
         }
-        timer_mod(&input_combo_timer, clock_ns(CLOCK_KIND_REALTIME) + c->hold_ms * NS_PER_MS);
+        timer_mod(&input_combo_timer, clock_ns(CLOCK_KIND_VIRTUAL) + c->hold_ms * NS_PER_MS);
     } else {
         g_free(g_queue_pop_head(&input_combos));
         input_combo_start();
@@ -211,7 +211,7 @@ static void input_combo_start(void)
     for (unsigned i = 0; i < c->count; i++) {
         input_key(c->codes[i], true);
     }
-    timer_mod(&input_combo_timer, clock_ns(CLOCK_KIND_REALTIME) + c->hold_ms * NS_PER_MS);
+    timer_mod(&input_combo_timer, clock_ns(CLOCK_KIND_VIRTUAL) + c->hold_ms * NS_PER_MS);
 }
 
 static bool input_combo_parse(InputCombo *c, const char *keys, Error **errp)
@@ -256,7 +256,7 @@ bool input_sendkey(const char *keys, unsigned hold_ms, Error **errp)
         return false;
     }
     if (!input_combo_timer.fn) {
-        timer_init(&input_combo_timer, CLOCK_KIND_REALTIME, input_combo_tick, NULL);
+        timer_init(&input_combo_timer, CLOCK_KIND_VIRTUAL, input_combo_tick, NULL);
     }
     g_queue_push_tail(&input_combos, c);
     if (g_queue_get_length(&input_combos) == 1) {

@@ -95,9 +95,13 @@ static void interp_loop(X86Cpu *cpu, BlockCache *c)
         unsigned count;
 
         if (G_UNLIKELY(atomic_load_explicit(&cpu->vcpu.events, memory_order_acquire))) {
-            x86_take_events(cpu);
+            bool took = x86_take_events(cpu);
+
             if (atomic_load(&cpu->vcpu.events) & VCPU_EV_EXIT) {
                 return;
+            }
+            if (took) {
+                continue; /* another may wait behind it: a start-up message behind an INIT that halts */
             }
         }
         if (G_UNLIKELY(atomic_load_explicit(&cpu->vcpu.halted, memory_order_relaxed))) {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The SSDT: what in the namespace depends on the command line.  pc-bios/dsdt-i440fx.asl names the integers that it
- * expects here.  Start-up, and when firmware reads the tables; big lock.
+ * The SSDT: what in the namespace depends on the command line; pc-bios/dsdt-i440fx.asl is the rest.
+ * Start-up, and when firmware reads the tables; big lock.
  */
 #include "util/osdep.h"
 #include "hw/acpi/aml.h"
@@ -11,16 +11,23 @@ enum { PCI_IO_LOW_END = 0x0cf7, PCI_IO_HIGH = 0x0d00, VGA_WINDOW = 0xa0000, VGA_
 #define PCI_HOLE_END 0xfebfffffu /* the I/O APIC comes next */
 #define PROCESSOR_IDS 255        /* a Processor object's id is a byte */
 
-static void acpi_ssdt_integers(PcBoard *b, GByteArray *out)
+static void acpi_ssdt_status(GByteArray *out, const char *device, bool there)
+{
+    AmlBlock scope = aml_scope(out, device);
+    aml_name_int(out, "_STA", there ? 0x0f : 0);
+    aml_close(out, scope);
+}
+
+static void acpi_ssdt_chips(PcBoard *b, GByteArray *out)
 {
     const MachineConfig *cfg = &b->m->cfg;
-    unsigned ports = 0;
     for (unsigned i = 0; i < MAX_SERIAL_PORTS; i++) {
-        ports |= (cfg->serial[i] ? 1u : 0) << i;
+        char name[32];
+        g_snprintf(name, sizeof(name), "\\_SB.PCI0.ISA.COM%u", i + 1);
+        acpi_ssdt_status(out, name, cfg->serial[i] != NULL);
     }
-    aml_name_int(out, "\\SERP", ports);
-    aml_name_int(out, "\\FDCP", cfg->has_floppy_drive[0] || cfg->has_floppy_drive[1]);
-    aml_name_int(out, "\\HPTP", b->hpet != NULL);
+    acpi_ssdt_status(out, "\\_SB.PCI0.ISA.FDC0", cfg->has_floppy_drive[0] || cfg->has_floppy_drive[1]);
+    acpi_ssdt_status(out, "\\_SB.HPET", b->hpet != NULL);
 }
 
 static void acpi_ssdt_sleep_state(GByteArray *out, const char *name, uint8_t type)
@@ -85,7 +92,7 @@ static void acpi_ssdt_processors(PcBoard *b, GByteArray *out)
 void acpi_build_ssdt(PcBoard *b, GByteArray *out)
 {
     guint start = acpi_table_begin(out, "SSDT", 1);
-    acpi_ssdt_integers(b, out);
+    acpi_ssdt_chips(b, out);
     acpi_ssdt_sleep_states(b, out);
     acpi_ssdt_pci_windows(b, out);
     acpi_ssdt_processors(b, out);

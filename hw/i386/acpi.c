@@ -316,6 +316,9 @@ static bool acpi_load_inputs(AcpiTables *t, Error **errp)
     char *path = datafile_find("dsdt-i440fx.aml", errp);
     t->dsdt = path ? datafile_load(path, ACPI_DSDT_MAX, errp) : NULL;
     bool ok = t->dsdt != NULL;
+    if (!path) {
+        error_add_hint(errp, "make builds it from pc-bios/dsdt-i440fx.asl with iasl (package acpica-tools).");
+    }
     if (ok && (g_bytes_get_size(t->dsdt) < ACPI_HEADER || memcmp(g_bytes_get_data(t->dsdt, NULL), "DSDT", 4))) {
         error_set(errp, "%s is not a compiled DSDT", path);
         error_add_hint(errp, "make builds it from pc-bios/dsdt-i440fx.asl with iasl (package acpica-tools).");

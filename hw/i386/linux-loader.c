@@ -119,6 +119,9 @@ bool linux_loader_add_rom(PcBoard *b, const char *file, Error **errp)
 {
     char *path = datafile_find(file, errp), *name = g_strdup_printf("genroms/%s", file);
     GBytes *rom = path ? datafile_load(path, 128 * KiB, errp) : NULL;
+    if (!path) {
+        error_add_hint(errp, "It is a boot ROM of Rhea's own, which make builds into pc-bios beside the program.");
+    }
     bool ok = rom && fw_cfg_add_file(b->fw_cfg, name, rom, errp);
     if (ok) {
         g_ptr_array_add(b->boot_roms, g_strdup(file));

@@ -6,6 +6,7 @@
  */
 #include "util/osdep.h"
 #include "hw/i386/pc.h"
+#include "hw/block/fdc.h"
 #include "hw/char/debugcon.h"
 #include "hw/char/isa-serial.h"
 #include "hw/dma/i8237.h"
@@ -178,7 +179,7 @@ static bool pc_create_isa_chips(PcBoard *b, Error **errp)
     const MachineConfig *cfg = &b->m->cfg;
     IrqLine a20 = { .set = pc_a20_set, .opaque = b };
     if (!i8237_create(b->isa, &b->m->as_mem, errp) || !i8042_create(b->isa, b->gsi[1], b->gsi[12], a20, errp) ||
-        !port92_create(b->isa, a20, errp)) {
+        !port92_create(b->isa, a20, errp) || !fdc_create(b->isa, cfg->floppy, cfg->has_floppy_drive, errp)) {
         return false;
     }
     for (unsigned i = 0; i < MAX_SERIAL_PORTS; i++) {

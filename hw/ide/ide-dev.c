@@ -58,9 +58,8 @@ static void ide_dev_detach(Bus *bus, Device *dev)
     IdeBus *b = container_of(bus, IdeBus, bus);
     IdeDevice *s = container_of(dev, IdeDevice, dev);
     if (s->attached) {
-        b->drives[s->unit] = NULL;
+        b->drives[s->unit] = NULL; /* drives do not go while the machine runs; when it ends, its lines may be gone already */
         s->attached = false;
-        ide_bus_update_irq(b);
     }
 }
 

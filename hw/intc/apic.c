@@ -614,8 +614,9 @@ Apic *apic_create(ApicBus *bus, Bus *sysbus, Vcpu *v, bool bsp, Error **errp)
     return a;
 }
 
-void apic_print(Apic *a, GString *out)
+void apic_print(Device *d, GString *out)
 {
+    const Apic *a = apic_of_device(d);
     static const char *const names[LVT_COUNT] = { "LVTT", "LVTTHMR", "LVTPC", "LVT0", "LVT1", "LVTERR" };
     g_string_append_printf(out, "dumping local APIC state for CPU %u%s\n", a->vcpu->index,
                            !apic_enabled(a) ? " (disabled)" : apic_is_x2(a) ? " (x2APIC)" : "");

@@ -83,12 +83,10 @@ void apic_pic_only_init(ApicPicOnly *p, Vcpu *v, int (*ack)(void *opaque), void 
 /* Messages: from I/O APICs, MSI (address 0xfeexxxxx; false: not an address of ours), devices. */
 void apic_bus_send(ApicBus *bus, const ApicMsg *msg);
 bool apic_deliver_msi(ApicBus *bus, uint64_t addr, uint32_t data);
-/* Whether any APIC is the destination; for remote IRR checks and tests. */
-
 void apic_eoi_listener_add(ApicBus *bus, ApicEoiListener *l);
 void apic_eoi_listener_remove(ApicBus *bus, ApicEoiListener *l);
 
-void apic_print(Apic *a, GString *out); /* info lapic */
+void apic_print(Device *d, GString *out); /* info lapic, of a device of class apic */
 Apic *apic_of(ApicBus *bus, const Vcpu *v);
 
 #endif

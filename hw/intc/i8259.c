@@ -388,19 +388,20 @@ bool i8259_create_pair(I8259Pair *p, IsaBus *isa, IrqLine intr, Error **errp)
     return true;
 }
 
-void i8259_print(const I8259Pair *p, GString *out)
+void i8259_print(Device *d, GString *out)
 {
-    for (int i = 0; i < 2; i++) {
-        const I8259 *s = i ? p->slave : p->master;
-        g_string_append_printf(out, "pic%d: irr=%02x imr=%02x isr=%02x hprio=%d irq_base=%02x rr_sel=%d elcr=%02x fnm=%d\n",
-                               i, s->irr, s->imr, s->isr, s->highest, s->vector_base, s->read_isr, s->elcr,
-                               s->nested_fully);
-    }
+    const I8259 *s = i8259_of(d);
+    g_string_append_printf(out, "pic%d: irr=%02x imr=%02x isr=%02x hprio=%d irq_base=%02x rr_sel=%d elcr=%02x fnm=%d\n",
+                           !s->is_master, s->irr, s->imr, s->isr, s->highest, s->vector_base, s->read_isr, s->elcr,
+                           s->nested_fully);
 }
 
-void i8259_counts(const I8259Pair *p, uint64_t counts[16])
+void i8259_print_counts(Device *d, GString *out)
 {
-    for (int i = 0; i < 16; i++) {
-        counts[i] = (i < 8 ? p->master : p->slave)->counts[i & 7];
+    const I8259 *s = i8259_of(d);
+    for (unsigned i = 0; i < 8; i++) {
+        if (s->counts[i]) {
+            g_string_append_printf(out, "%2u: %" PRIu64 "\n", i + (s->is_master ? 0 : 8), s->counts[i]);
+        }
     }
 }

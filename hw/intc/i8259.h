@@ -24,8 +24,8 @@ bool i8259_create_pair(I8259Pair *p, IsaBus *isa, IrqLine intr, Error **errp);
 int i8259_acknowledge(I8259 *master);
 bool i8259_pending(const I8259 *master); /* level of INT */
 
-/* For `info pic` and `info irq`: appends one line a chip; @counts (16 entries) may be NULL. */
-void i8259_print(const I8259Pair *p, GString *out);
-void i8259_counts(const I8259Pair *p, uint64_t counts[16]);
+/* For `info pic` and `info irq`, of a device of class isa-pic: appends lines. */
+void i8259_print(Device *d, GString *out);
+void i8259_print_counts(Device *d, GString *out);
 
 #endif

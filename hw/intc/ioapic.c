@@ -269,3 +269,13 @@ void ioapic_print(Device *d, GString *out)
                                e & RTE_LOGICAL ? "logical" : "physical", e & RTE_REMOTE_IRR ? " irr" : "");
     }
 }
+
+void ioapic_print_counts(Device *d, GString *out)
+{
+    const Ioapic *s = ioapic_of(d);
+    for (unsigned i = 0; i < IOAPIC_PINS; i++) {
+        if (s->counts[i]) {
+            g_string_append_printf(out, "%2u: %" PRIu64 "\n", i, s->counts[i]);
+        }
+    }
+}

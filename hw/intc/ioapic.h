@@ -10,6 +10,7 @@
 
 /* Inputs: device_irq_in(d, pin), pin < IOAPIC_PINS. */
 Device *ioapic_create(ApicBus *bus, Bus *sysbus, MemRegion *memory, hwaddr base, Error **errp);
-void ioapic_print(Device *d, GString *out); /* info pic */
+void ioapic_print(Device *d, GString *out);        /* info pic, of a device of class ioapic */
+void ioapic_print_counts(Device *d, GString *out); /* info irq */
 
 #endif

@@ -7,6 +7,7 @@
  */
 #include "util/osdep.h"
 #include "hw/pci/i440fx.h"
+#include "system/runstate.h"
 #include "util/bytes.h"
 
 enum {
@@ -20,6 +21,7 @@ enum { PAM_READ = 1, PAM_WRITE = 2 }; /* to RAM rather than to PCI */
 #define I440FX_LOWMEM_LIMIT 0xe0000000u /* RAM up to here fits below 4 GiB as it is */
 #define I440FX_LOWMEM_SPLIT 0xc0000000u /* with more, the rest goes to 4 GiB and up */
 #define I440FX_PAM_COUNT 13
+#define I440FX_PAM_REGS 7
 #define I440FX_SMRAM_BASE 0xa0000
 #define I440FX_SMRAM_SIZE 0x20000
 
@@ -38,6 +40,8 @@ struct I440fx {
     I440fxPam pam[I440FX_PAM_COUNT];
     MemRegion smram_open; /* RAM at 0xa0000 for everybody */
     MemRegion smram_seen; /* the same for CPUs in SMM */
+    RunstateNotifier notifier;
+    uint8_t pam_kept[I440FX_PAM_REGS]; /* PAM while the guest sleeps in S3 */
 };
 
 struct I440fxHost {
@@ -139,6 +143,23 @@ static void i440fx_make_segments(I440fx *d)
     }
 }
 
+/*
+ * The wake-up from S3 resets the machine, but firmware resumes from its copy in shadow RAM and finds there that it ran
+ * before: the memory map of 0xc0000-0xfffff lasts through the sleep, as RAM does.
+ */
+static void i440fx_suspend(RunstateNotifier *n)
+{
+    I440fx *d = container_of(n, I440fx, notifier);
+    memcpy(d->pam_kept, d->pci.config + I440FX_PAM, sizeof(d->pam_kept));
+}
+
+static void i440fx_wakeup(RunstateNotifier *n)
+{
+    I440fx *d = container_of(n, I440fx, notifier);
+    memcpy(d->pci.config + I440FX_PAM, d->pam_kept, sizeof(d->pam_kept));
+    i440fx_update_memory(d);
+}
+
 /* ---- function 00.0 ---- */
 
 static bool i440fx_realize(Device *dev, Error **errp)
@@ -167,12 +188,15 @@ static bool i440fx_realize(Device *dev, Error **errp)
     mem_set_enabled(&d->smram_seen, false);
     mem_add_prio(h->w.memory_smm, I440FX_SMRAM_BASE, &d->smram_seen, 1);
     mem_transaction_commit();
+    d->notifier = (RunstateNotifier){ .suspend = i440fx_suspend, .wakeup = i440fx_wakeup };
+    runstate_notifier_add(&d->notifier);
     return true;
 }
 
 static void i440fx_unrealize(Device *dev)
 {
     I440fx *d = container_of(dev, I440fx, pci.dev);
+    runstate_notifier_remove(&d->notifier);
     mem_transaction_begin();
     for (unsigned i = 0; i < I440FX_PAM_COUNT; i++) {
         mem_destroy(&d->pam[i].ram);
@@ -207,6 +231,9 @@ static bool i440fx_post_load(void *opaque, int version, Error **errp)
     for (unsigned i = 0x40; i < PCI_CONFIG_SIZE; i++) {
         d->pci.config[i] &= d->pci.wmask[i];
     }
+    for (unsigned i = 0; i < I440FX_PAM_REGS; i++) {
+        d->pam_kept[i] &= d->pci.wmask[I440FX_PAM + i];
+    }
     d->pci.config[I440FX_SMRAM] |= SMRAM_C_BASE;
     if (d->pci.config[I440FX_SMRAM] & SMRAM_D_LCK) {
         d->pci.config[I440FX_SMRAM] &= (uint8_t)~SMRAM_D_OPEN;
@@ -215,7 +242,8 @@ static bool i440fx_post_load(void *opaque, int version, Error **errp)
     return true;
 }
 
-static const VMStateField i440fx_fields[] = { VMS_STRUCT(I440fx, pci, pci_device_state), VMS_END };
+static const VMStateField i440fx_fields[] = { VMS_STRUCT(I440fx, pci, pci_device_state),
+                                             VMS_BUFFER(I440fx, pam_kept), VMS_END };
 static const VMState i440fx_state = { .name = "i440FX", .version = 1, .fields = i440fx_fields,
                                       .post_load = i440fx_post_load };
 static const PciClass i440fx_pci_class = {

@@ -9,6 +9,7 @@
 #include "target/i386/decode.h"
 #include "target/i386/flags.h"
 #include "target/i386/fpu.h"
+#include "target/i386/regnames.h"
 #include "target/i386/seg-int.h"
 #include "util/timer.h"
 
@@ -218,6 +219,7 @@ const TargetOps target_ops = {
     .read_virtual = cpu_read_virtual,
     .write_virtual = cpu_write_virtual,
     .get_pc = cpu_op_get_pc,
+    .get_register = regnames_get,
     .disassemble = cpu_disassemble,
     .cpuid_features = cpu_op_cpuid_features,
 };

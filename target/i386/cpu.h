@@ -212,6 +212,8 @@ static inline X86Cpu *x86_cpu(Vcpu *v)
 /* Recomputes mode, lin_base, tlb, fpu_ok from the architectural state: after any change of CR0, CR4, EFER, segments,
  * CPL, RFLAGS.VM or RFLAGS.AC.  Cheap. */
 void x86_update_mode(X86Cpu *cpu);
+/* The A20 gate as the board has it now; the caller flushes the TLB. */
+void x86_update_a20(X86Cpu *cpu);
 /* As hardware RESET (bsp) or INIT (not warm: registers that INIT keeps are kept when @init). */
 void x86_reset(X86Cpu *cpu, bool init);
 

@@ -155,13 +155,6 @@ static void exc_wake(X86Cpu *cpu)
     atomic_store(&cpu->vcpu.halted, false);
 }
 
-static void exc_flush_requested(X86Cpu *cpu)
-{
-    vcpu_event_clear(&cpu->vcpu, VCPU_EV_TLB); /* first: a request that comes now flushes again */
-    x86_update_a20(cpu);
-    tlb_flush_all(cpu);
-}
-
 static bool exc_take_init(X86Cpu *cpu)
 {
     vcpu_event_clear(&cpu->vcpu, VCPU_EV_INIT);
@@ -227,7 +220,8 @@ static bool exc_take_nmi(X86Cpu *cpu)
     return true;
 }
 
-bool x86_take_events(X86Cpu *cpu)
+/* The most important one that may be taken now. */
+static bool exc_take_one(X86Cpu *cpu)
 {
     uint32_t events = atomic_load_explicit(&cpu->vcpu.events, memory_order_acquire) & ~(uint32_t)VCPU_EV_EXIT;
     if (G_LIKELY(!events)) {
@@ -235,10 +229,12 @@ bool x86_take_events(X86Cpu *cpu)
     }
     cpu->insn = NULL;
     if (events & VCPU_EV_TLB) {
-        exc_flush_requested(cpu);
+        mmu_serve_flush(cpu);
     }
     if ((events & VCPU_EV_INIT) && !cpu->smm) {
-        return exc_take_init(cpu);
+        exc_take_init(cpu);
+        /* A SIPI that came meanwhile is for the CPU after this INIT, and no further event will wake it for that. */
+        return cpu->wait_sipi && (events & VCPU_EV_SIPI) ? exc_take_sipi(cpu) : true;
     }
     if (cpu->wait_sipi) {
         return events & VCPU_EV_SIPI ? exc_take_sipi(cpu) : false;
@@ -261,4 +257,17 @@ bool x86_take_events(X86Cpu *cpu)
         return exc_take_intr(cpu);
     }
     return false;
+}
+
+/* One, and more while it halts: an INIT that came together with its SIPI must not put the vCPU to sleep before that. */
+bool x86_take_events(X86Cpu *cpu)
+{
+    bool any = false;
+    while (exc_take_one(cpu)) {
+        any = true;
+        if (!atomic_load(&cpu->vcpu.halted)) {
+            break;
+        }
+    }
+    return any;
 }

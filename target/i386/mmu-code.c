@@ -15,7 +15,8 @@
 
 void mmu_serve_flush(X86Cpu *cpu)
 {
-    vcpu_event_clear(&cpu->vcpu, VCPU_EV_TLB);
+    vcpu_event_clear(&cpu->vcpu, VCPU_EV_TLB); /* first: a request that comes now flushes again */
+    x86_update_a20(cpu);
     tlb_flush_all(cpu);
     atomic_fetch_add(&cpu->tlb_acks, 1);
 }

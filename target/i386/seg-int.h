@@ -141,9 +141,6 @@ void debug_write_dr(X86Cpu *cpu, unsigned n, uint64_t v);
 void debug_check_gd(X86Cpu *cpu); /* general detect: MOV DR raises #DB */
 void debug_io(X86Cpu *cpu, uint16_t port, unsigned size); /* notes I/O breakpoints */
 
-/* cpu.c */
-void x86_update_a20(X86Cpu *cpu);
-
 /* smm.c */
 void smm_enter(X86Cpu *cpu);
 void op_rsm(X86Cpu *cpu, const Insn *i);

@@ -49,3 +49,28 @@ TEST(info_pci_lists_the_board)
     g_free(text);
     qtest_end(t);
 }
+
+TEST(rom_bar)
+{
+    QTest *t = qtest_start("-M pc -m 64M -vga std");
+    qtest_pci_write(t, 0, FN(2, 0), 0x30, 0xffffffff, 4);
+    CHECK_EQ(qtest_pci_read(t, 0, FN(2, 0), 0x30, 4), 0xffff0001);
+    qtest_pci_write(t, 0, FN(2, 0), 0x30, 0xfeb00000, 4);
+    qtest_pci_write(t, 0, FN(2, 0), 0x04, 2, 2);
+    CHECK_EQ(qtest_readw(t, 0xfeb00000), 0xffff); /* decoding of the ROM is off */
+    qtest_pci_write(t, 0, FN(2, 0), 0x30, 0xfeb00001, 4);
+    CHECK_EQ(qtest_readw(t, 0xfeb00000), 0xaa55);
+    qtest_writew(t, 0xfeb00000, 0);
+    CHECK_EQ(qtest_readw(t, 0xfeb00000), 0xaa55);
+    qtest_end(t);
+}
+
+TEST(devices_are_placed_by_address)
+{
+    QTest *t = qtest_start("-M pc -m 64M -vga none -device VGA,addr=06.0,romfile=");
+    CHECK_EQ(qtest_pci_read(t, 0, FN(6, 0), 0, 4), 0x11111234);
+    CHECK_EQ(qtest_pci_read(t, 0, FN(2, 0), 0, 4), 0xffffffff);
+    qtest_pci_write(t, 0, FN(6, 0), 0x30, 0xffffffff, 4);
+    CHECK_EQ(qtest_pci_read(t, 0, FN(6, 0), 0x30, 4), 0); /* romfile= : none */
+    qtest_end(t);
+}

@@ -98,6 +98,37 @@ TEST(s5_ends)
     qtest_end(t);
 }
 
+TEST(s3_and_back)
+{
+    QTest *t = start("");
+    qtest_outb(t, 0xcf8, 0); /* nothing: only dwords count */
+    qtest_pci_write(t, 0, 0, 0x59, 0x30, 1); /* firmware's shadow */
+    qtest_outw(t, CNT, 1 << 10 | 1 << 13);
+    char *text = NULL;
+    for (unsigned i = 0; i < 100; i++) {
+        g_free(text);
+        text = qtest_hmp(t, "info status");
+        if (strstr(text, "suspended")) {
+            break;
+        }
+        g_usleep(10000);
+    }
+    CHECK(strstr(text, "suspended"));
+    g_free(text);
+    g_free(qtest_hmp(t, "system_wakeup"));
+    for (unsigned i = 0; i < 100 && qtest_pci_read(t, 0, PM, 0x80, 1); i++) {
+        g_usleep(10000);
+    }
+    CHECK_EQ(qtest_pci_read(t, 0, PM, 0x40, 4), 1); /* reset */
+    CHECK_EQ(qtest_pci_read(t, 0, 0, 0x59, 1), 0x30); /* but for the shadow */
+    qtest_outb(t, 0x70, 0x0f);
+    CHECK_EQ(qtest_inb(t, 0x71), 0xfe); /* firmware shall resume */
+    qtest_pci_write(t, 0, PM, 0x40, BASE | 1, 4);
+    qtest_pci_write(t, 0, PM, 0x80, 1, 1);
+    CHECK_EQ(qtest_inw(t, STS) & 0x8000, 0x8000);
+    qtest_end(t);
+}
+
 TEST(s3_can_be_disabled)
 {
     QTest *t = start("-global PIIX4_PM.disable_s3=on");

@@ -437,8 +437,12 @@ TEST(mux_switches_and_escapes)
     CHECK(char_is_mux(mux));
     CHECK(char_fe_attach(&b.fe, mux, &err));
     char_fe_set_handlers(&b.fe, &sink_ops, &b);
-    CHECK_EQ(a.mux_in, 1);
-    CHECK_EQ(b.mux_in, 0);
+    mainloop_iterate(true);
+    CHECK_EQ(a.mux_in, 0); /* the last one that came has it */
+    CHECK_EQ(b.mux_in, 1);
+    write_fd(pair[0], "\001c");
+    WAIT_FOR(a.mux_in == 1);
+    CHECK_EQ(b.mux_out, 1);
     char_set_quit_hook(count_quit);
     write_fd(pair[0], "1\001c2\001\001\001c3");
     WAIT_FOR(a.got->len == 2);
@@ -480,7 +484,7 @@ TEST(mux_escape_passes_a_stuck_front_end)
     CHECK(char_fe_attach(&b.fe, mux, &err));
     char_fe_set_handlers(&b.fe, &sink_ops, &b);
     a.room = 0;
-    write_fd(pair[0], "waiting\001c!");
+    write_fd(pair[0], "\001cwaiting\001c!");
     WAIT_FOR(b.got->len == 1);
     CHECK_EQ(a.got->len, 0);
     a.room = 100;

@@ -1,0 +1,99 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""What the tests of the command line share: running the emulator, TAP."""
+import os
+import pty
+import select
+import signal
+import subprocess
+import sys
+import time
+
+RHEA = os.environ.get("RHEA", "build/rhea-system-x86_64")
+NONE = ["-M", "none", "-accel", "qtest", "-display", "none"]
+CASES = []
+
+
+def case(function):
+    CASES.append(function)
+    return function
+
+
+def rhea(*args, stdin=None, timeout=20, **more):
+    """Runs to the end; .returncode, .stdout and .stderr."""
+    return subprocess.run([RHEA, *args], input=stdin, capture_output=True, text=True, timeout=timeout, **more)
+
+
+def must(condition, what):
+    if not condition:
+        raise AssertionError(what)
+
+
+def must_be(got, expected, what=""):
+    must(got == expected, f"{what}: got {got!r}, expected {expected!r}")
+
+
+def must_have(text, *parts):
+    for part in parts:
+        must(part in text, f"{part!r} is not in {text!r}")
+
+
+def fails(*args, parts=(), status=1):
+    """The command line is refused, with these words."""
+    result = rhea(*args, stdin="")
+    must_be(result.returncode, status, " ".join(args))
+    must_have(result.stderr, *parts)
+    return result.stderr
+
+
+class Terminal:
+    """The emulator on a pseudo terminal."""
+
+    def __init__(self, *args):
+        self.master, self.slave = pty.openpty()
+        self.text = ""
+        self.before = self.modes()
+        self.process = subprocess.Popen([RHEA, *args], stdin=self.slave, stdout=self.slave, stderr=self.slave,
+                                        start_new_session=True, preexec_fn=self.take_terminal)
+
+    def take_terminal(self):
+        import fcntl
+        import termios
+        fcntl.ioctl(0, termios.TIOCSCTTY, 0)
+
+    def modes(self):
+        import termios
+        return termios.tcgetattr(self.slave)
+
+    def wait_for(self, part, seconds=10):
+        end = time.monotonic() + seconds
+        while part not in self.text:
+            must(time.monotonic() < end, f"no {part!r} in {self.text!r}")
+            if select.select([self.master], [], [], 0.1)[0]:
+                self.text += os.read(self.master, 65536).decode(errors="replace")
+
+    def send(self, text):
+        os.write(self.master, text.encode())
+
+    def wait_end(self, seconds=10):
+        return self.process.wait(seconds)
+
+    def kill(self):
+        if self.process.poll() is None:
+            self.process.send_signal(signal.SIGKILL)
+            self.process.wait()
+        os.close(self.master)
+        os.close(self.slave)
+
+
+def main():
+    failed = 0
+    for number, function in enumerate(CASES, 1):
+        name = function.__name__
+        try:
+            function()
+            print(f"ok {number} - {name}", flush=True)
+        except (AssertionError, subprocess.TimeoutExpired, OSError) as error:
+            failed += 1
+            print(f"{name}: {error}", file=sys.stderr)
+            print(f"not ok {number} - {name}", flush=True)
+    sys.exit(1 if failed else 0)
