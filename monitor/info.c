@@ -193,11 +193,14 @@ static bool info_pci(MonCall *call, GString *out, Error **errp)
 
 static bool info_one_pic(void *opaque, Device *d, int depth)
 {
+    static const struct { const char *name; void (*print)(Device *d, GString *out); } table[] = {
+        { "ioapic", ioapic_print }, { "isa-pic", i8259_print_device },
+    };
     (void)depth;
-    if (!strcmp(d->cls->name, "isa-pic")) {
-        i8259_print(d, opaque);
-    } else if (!strcmp(d->cls->name, "ioapic")) {
-        ioapic_print(d, opaque);
+    for (unsigned i = 0; i < G_N_ELEMENTS(table); i++) {
+        if (!strcmp(d->cls->name, table[i].name)) {
+            table[i].print(d, opaque);
+        }
     }
     return true;
 }

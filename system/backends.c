@@ -104,21 +104,11 @@ static char *backends_get_netdev(Device *d, const Prop *p)
 
 const PropType prop_netdev = { "str", backends_set_netdev, backends_get_netdev, NULL };
 
-/*
- * Monitors.  They come after the guest's devices: the first user of a shared character device has its keys, and that
- * is the guest.
- */
-
-static GPtrArray *backends_monitor_muxes; /* Chardev *, shared with a monitor yet to come */
+/* Monitors. */
 
 static bool backends_monitor_on_mux(Chardev *mux, Error **errp)
 {
-    (void)errp;
-    if (!backends_monitor_muxes) {
-        backends_monitor_muxes = g_ptr_array_new();
-    }
-    g_ptr_array_add(backends_monitor_muxes, mux);
-    return true;
+    return monitor_new(mux, errp);
 }
 
 static bool backends_create_monitor(const MonitorOption *m, unsigned n, Error **errp)
@@ -304,20 +294,12 @@ bool backends_create(Options *o, Error **errp)
     if (!backends_create_chardevs(o, errp) || !backends_create_serial(o, errp)) {
         return false;
     }
+    for (unsigned i = 0; i < o->monitors->len; i++) {
+        if (!backends_create_monitor(o->monitors->pdata[i], i, errp)) {
+            return false;
+        }
+    }
     return backends_create_drives(o, errp) && backends_default_drives(o, errp) && backends_create_qtest(o, errp);
-}
-
-bool backends_create_monitors(Options *o, Error **errp)
-{
-    bool ok = true;
-    for (unsigned i = 0; ok && backends_monitor_muxes && i < backends_monitor_muxes->len; i++) {
-        ok = monitor_new(backends_monitor_muxes->pdata[i], errp);
-    }
-    for (unsigned i = 0; ok && i < o->monitors->len; i++) {
-        ok = backends_create_monitor(o->monitors->pdata[i], i, errp);
-    }
-    g_clear_pointer(&backends_monitor_muxes, g_ptr_array_unref);
-    return ok;
 }
 
 /* Devices. */

@@ -5,12 +5,10 @@
 
 #include "system/options.h"
 
-/* Character devices and drives; fills the machine's config with those that on-board chips use. */
+/* Character devices, monitors and drives; fills the machine's config with those that on-board chips use. */
 bool backends_create(Options *o, Error **errp);
 bool backends_add_devices(Options *o, Error **errp); /* -device */
 bool backends_add_device(const char *text, Error **errp); /* one, also for the monitor */
-/* Once the devices are there, so that a shared terminal is the guest's at first. */
-bool backends_create_monitors(Options *o, Error **errp);
 void backends_destroy(void);
 
 #endif

@@ -165,7 +165,7 @@ static bool main_start(Options *o, Error **errp)
     blk_set_error_hook(main_on_disk_error, NULL);
     if (!main_lock_memory(o, errp) || !main_find_machine(o, errp) ||
         !accel_choose(o->accels->len ? o->accels->str : NULL, errp) || !backends_create(o, errp) ||
-        !main_create_machine(o, errp) || !backends_add_devices(o, errp) || !backends_create_monitors(o, errp)) {
+        !main_create_machine(o, errp) || !backends_add_devices(o, errp)) {
         return false;
     }
     machine_reset(machine_current());

@@ -388,7 +388,7 @@ bool i8259_create_pair(I8259Pair *p, IsaBus *isa, IrqLine intr, Error **errp)
     return true;
 }
 
-void i8259_print(Device *d, GString *out)
+void i8259_print_device(Device *d, GString *out)
 {
     const I8259 *s = i8259_of(d);
     g_string_append_printf(out, "pic%d: irr=%02x imr=%02x isr=%02x hprio=%d irq_base=%02x rr_sel=%d elcr=%02x fnm=%d\n",

@@ -25,7 +25,7 @@ int i8259_acknowledge(I8259 *master);
 bool i8259_pending(const I8259 *master); /* level of INT */
 
 /* For `info pic` and `info irq`, of a device of class isa-pic: appends lines. */
-void i8259_print(Device *d, GString *out);
+void i8259_print_device(Device *d, GString *out);
 void i8259_print_counts(Device *d, GString *out);
 
 #endif
