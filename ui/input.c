@@ -133,7 +133,7 @@ static const InputKeyName *input_find_number(const char *text)
     char *end;
     errno = 0;
     guint64 v = g_ascii_strtoull(text + 2, &end, 16);
-    if (errno || *end || end == text + 2 || v > 0xff) {
+    if (errno || *end || end == text + 2 || v == 0 || v > 0xff) {
         return NULL;
     }
     for (const InputKeyName *k = input_key_names; k->name; k++) {
