@@ -7,6 +7,7 @@
 #include "accel/accel.h"
 #include "block/blk.h"
 #include "chardev/char.h"
+#include "monitor/monitor.h"
 #include "system/backends.h"
 #include "system/daemon.h"
 #include "system/options.h"
@@ -192,6 +193,7 @@ static int main_run(Options *o)
 static void main_end(Options *o)
 {
     vcpus_shutdown();
+    monitor_cleanup(); /* before the devices let go of the muxes, which would give monitors the input */
     machine_free(machine_current());
     vcpus_free();
     backends_destroy();

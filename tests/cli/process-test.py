@@ -67,6 +67,21 @@ def signals_end_and_restore():
 
 
 @case
+def the_end_is_quiet():
+    def work(t):
+        t.send("\x01c")
+        t.wait_for("(qemu) ")
+        t.send("\x01c")
+        time.sleep(0.2)
+        t.text = ""
+        t.process.terminate()
+        must_be(t.wait_end(), 0)
+        t.wait_for("terminating on signal 15")
+        must("(qemu)" not in t.text, f"a prompt at the end: {t.text!r}")
+    terminal(["-M", "pc", "-accel", "qtest", "-nographic"], work)
+
+
+@case
 def a_crash_restores():
     def work(t):
         t.send("\x01c")
