@@ -32,6 +32,7 @@ static void block_cache_flush(BlockCache *c)
     memset(c->hash, 0, sizeof(c->hash));
     c->chunk = 0;
     c->chunk_used = 0;
+    c->flushes++;
 }
 
 /* Room for one more block of the greatest size; a full arena starts over. */
@@ -127,6 +128,8 @@ static void block_decode(X86Cpu *cpu, Block *b, const CodePage *page, uint64_t l
     b->bytes = (uint16_t)off;
     if (b->count == 0) {
         block_decode_crossing(cpu, b, page, lin);
+    } else {
+        b->chainable = !(b->insns[b->count - 1].flags & INSN_END);
     }
 }
 
@@ -152,7 +155,7 @@ static void block_forget(Block **bucket, Block *b)
     *bucket = b->next;
 }
 
-static const Block *block_from_io(BlockCache *c, X86Cpu *cpu, const CodePage *page, uint64_t lin)
+static Block *block_from_io(BlockCache *c, X86Cpu *cpu, const CodePage *page, uint64_t lin)
 {
     uint8_t buf[15];
     Block *b = c->scratch;
@@ -174,7 +177,7 @@ static const Block *block_from_io(BlockCache *c, X86Cpu *cpu, const CodePage *pa
     return b;
 }
 
-const Block *block_get(BlockCache *c, X86Cpu *cpu, uint64_t lin)
+Block *block_get(BlockCache *c, X86Cpu *cpu, uint64_t lin)
 {
     CodePage page = mmu_fetch_page(cpu, lin);
 
@@ -196,7 +199,7 @@ const Block *block_get(BlockCache *c, X86Cpu *cpu, uint64_t lin)
     if (!b) {
         b = block_alloc(c);
         bucket = block_bucket(c, page.ram, off, cpu->mode);
-        *b = (Block){ .ram = page.ram, .ram_off = off, .mode = cpu->mode };
+        *b = (Block){ .ram = page.ram, .ram_off = off, .mode = cpu->mode, .host = page.host + (lin & 0xfff) };
         b->gen = block_watch(cpu, page.ram, page.ram_off, &b->gen_seen);
         block_decode(cpu, b, &page, lin);
         block_keep(c, b, bucket);
@@ -205,8 +208,7 @@ const Block *block_get(BlockCache *c, X86Cpu *cpu, uint64_t lin)
         }
     }
     if (!b->ram2) { /* crossing instructions are checked each time */
-        c->hints[(lin ^ lin >> 12) & (HINT_COUNT - 1)] =
-            (BlockHint){ .lin = lin, .epoch = cpu->tlb_epoch, .mode = cpu->mode, .block = b };
+        *block_hint(c, lin) = (BlockHint){ .lin = lin, .block = b };
     }
     return b;
 }

@@ -23,6 +23,10 @@ struct Block {
     uint32_t mode;
     uint16_t count;    /* instructions */
     uint16_t bytes;
+    bool chainable;    /* what it ends with changes neither mode, privilege nor mappings */
+    uint16_t chain_off[2]; /* page offsets of blocks that followed it in the same page, */
+    Block *chain[2];   /* and those blocks; NULL: none yet */
+    const uint8_t *host; /* of the first byte */
     /* An instruction that crosses into another page depends on that page too. */
     RamBlock *ram2;
     uint64_t ram2_off; /* of the page */
@@ -31,10 +35,9 @@ struct Block {
     Insn insns[];
 };
 
-/* A block by linear address: good while no TLB flush came in between. */
+/* A block by linear address: good while the TLB still maps that address to the block's bytes. */
 typedef struct BlockHint {
     uint64_t lin;
-    uint32_t epoch, mode;
     Block *block;
 } BlockHint;
 
@@ -49,28 +52,60 @@ typedef struct BlockCache {
     uint8_t *chunks[ARENA_CHUNKS_MAX];
     unsigned chunk;     /* being filled */
     size_t chunk_used;
+    unsigned flushes;   /* how often everything was dropped: who keeps a block across block_get() compares */
     Block *scratch;     /* for code that is not in RAM */
 } BlockCache;
 
 BlockCache *block_cache_new(void);
 void block_cache_free(BlockCache *c);
 /* The block at CS:RIP, decoded if need be.  May raise #PF, #GP.  Valid until the next call. */
-const Block *block_get(BlockCache *c, X86Cpu *cpu, uint64_t lin);
+Block *block_get(BlockCache *c, X86Cpu *cpu, uint64_t lin);
 
 static inline bool block_fresh(const Block *b)
 {
     return atomic_load_explicit(b->gen, memory_order_acquire) == b->gen_seen;
 }
 
-/* The usual case inline: the same linear address as some time ago. */
-static inline const Block *block_find(BlockCache *c, X86Cpu *cpu, uint64_t lin)
+static inline BlockHint *block_hint(BlockCache *c, uint64_t lin)
 {
-    const BlockHint *h = &c->hints[(lin ^ lin >> 12) & (HINT_COUNT - 1)];
+    return &c->hints[(lin ^ lin >> 12) & (HINT_COUNT - 1)];
+}
 
-    if (G_LIKELY(h->lin == lin && h->epoch == cpu->tlb_epoch && h->mode == cpu->mode && h->block && block_fresh(h->block))) {
-        return h->block;
+/* The usual case inline: the same linear address as some time ago. */
+static inline Block *block_find(BlockCache *c, X86Cpu *cpu, uint64_t lin)
+{
+    const BlockHint *h = block_hint(c, lin);
+    const TlbEntry *e = tlb_entry(cpu, lin);
+    Block *b = h->block;
+
+    if (G_LIKELY(h->lin == lin && b && e->exec == (lin & ~(uint64_t)0xfff) && b->host == (const uint8_t *)(lin + e->addend) &&
+                 b->mode == cpu->mode && block_fresh(b))) {
+        return b;
     }
     return block_get(c, cpu, lin);
+}
+
+/* The block at @off of the page of @b, when it followed @b before and nothing was written meanwhile. */
+static inline Block *block_chained(const Block *b, uint64_t off)
+{
+    Block *n = b->chain[0];
+
+    if (!n || b->chain_off[0] != off) {
+        n = b->chain[1];
+        if (!n || b->chain_off[1] != off) {
+            return NULL;
+        }
+    }
+    return atomic_load_explicit(b->gen, memory_order_acquire) == n->gen_seen ? n : NULL;
+}
+
+/* Notes that @n, of the same page, follows @b. */
+static inline void block_chain(Block *b, Block *n, uint64_t off)
+{
+    unsigned k = b->chain[0] && b->chain_off[0] != off;
+
+    b->chain[k] = n;
+    b->chain_off[k] = (uint16_t)off;
 }
 
 #endif

@@ -57,20 +57,58 @@ static unsigned interp_limit(X86Cpu *cpu, const Block *b)
     return 1;
 }
 
-static const Block *interp_next(X86Cpu *cpu, BlockCache *c, unsigned *count)
+static inline uint64_t interp_linear(const X86Cpu *cpu)
 {
     uint64_t lin = cpu->regs[R_RIP] + cpu->lin_base[SEG_CS];
-    const Block *b;
 
-    if (!(cpu->mode & MODE_CODE64)) {
-        lin = (uint32_t)lin;
-    }
-    b = block_find(c, cpu, lin);
+    return cpu->mode & MODE_CODE64 ? lin : (uint32_t)lin;
+}
+
+static inline Block *interp_next(X86Cpu *cpu, BlockCache *c, uint64_t lin, unsigned *count)
+{
+    Block *b = block_find(c, cpu, lin);
+
     *count = interp_limit(cpu, b);
     if (G_UNLIKELY(log_on(LOG_EXEC | LOG_CPU))) {
         interp_log(cpu, b, lin);
     }
     return b;
+}
+
+/*
+ * Runs the block at RIP and those that follow it within its page, as long as nothing asks for attention.  Blocks of one page
+ * follow each other without a look at the TLB: only a chainable end comes before that, and such an end changes no mapping.
+ */
+static inline void interp_chain(X86Cpu *cpu, BlockCache *c)
+{
+    uint64_t lin = interp_linear(cpu), next;
+    unsigned count, flushes;
+    Block *b = interp_next(cpu, c, lin, &count), *n;
+
+    for (;;) {
+        interp_execute(cpu, b, count);
+        if (G_UNLIKELY(cpu->dbg_hits)) {
+            x86_check_debug_trap(cpu);
+            return;
+        }
+        next = interp_linear(cpu);
+        if (!b->chainable || (lin ^ next) > 0xfff || atomic_load_explicit(&cpu->vcpu.events, memory_order_acquire) ||
+            log_on(LOG_EXEC | LOG_CPU)) {
+            return;
+        }
+        n = block_chained(b, next & 0xfff);
+        if (n) {
+            count = interp_limit(cpu, n);
+        } else {
+            flushes = c->flushes;
+            n = interp_next(cpu, c, next, &count);
+            if (flushes == c->flushes && n->gen == b->gen && !n->ram2) {
+                block_chain(b, n, next & 0xfff);
+            }
+        }
+        b = n;
+        lin = next;
+    }
 }
 
 /* One instruction with everything that may happen around it. */
@@ -82,7 +120,7 @@ static void interp_step(X86Cpu *cpu, BlockCache *c)
     if (cpu->dbg_slow) {
         x86_debug_before(cpu);
     }
-    interp_execute(cpu, interp_next(cpu, c, &count), 1);
+    interp_execute(cpu, interp_next(cpu, c, interp_linear(cpu), &count), 1);
     if (cpu->dbg_slow || cpu->dbg_step || cpu->dbg_hits) {
         x86_check_debug_trap(cpu);
     }
@@ -92,8 +130,6 @@ static void interp_step(X86Cpu *cpu, BlockCache *c)
 static void interp_loop(X86Cpu *cpu, BlockCache *c)
 {
     for (;;) {
-        unsigned count;
-
         if (G_UNLIKELY(atomic_load_explicit(&cpu->vcpu.events, memory_order_acquire))) {
             bool took = x86_take_events(cpu);
 
@@ -111,12 +147,7 @@ static void interp_loop(X86Cpu *cpu, BlockCache *c)
             interp_step(cpu, c);
             continue;
         }
-        const Block *b = interp_next(cpu, c, &count);
-
-        interp_execute(cpu, b, count);
-        if (G_UNLIKELY(cpu->dbg_hits)) {
-            x86_check_debug_trap(cpu);
-        }
+        interp_chain(cpu, c);
     }
 }
 

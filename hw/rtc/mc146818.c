@@ -459,12 +459,11 @@ static void mc146818_reset(Device *d)
     irq_lower(s->irq);
 }
 
-static bool mc146818_realize(Device *d, Error **errp)
+/* A new battery; firmware's bytes stay as they are. */
+static void mc146818_power_on(Mc146818 *s)
 {
-    Mc146818 *s = mc146818_of(d);
     int64_t now = mc146818_clock(s);
-    (void)errp;
-    timer_init(&s->timer, s->clock, mc146818_tick, s);
+    s->index[0] = s->index[1] = 0;
     s->cmos[MC_A] = A_DIVIDER_ON | 6; /* 32.768 kHz, 1024 Hz: what a PC's firmware leaves */
     s->cmos[MC_B] = B_24H;
     s->cmos[MC_D] = 0x80; /* battery fine */
@@ -472,6 +471,14 @@ static bool mc146818_realize(Device *d, Error **errp)
     /* The host's seconds and ours begin together. */
     s->origin_ns = s->clock == CLOCK_KIND_HOST ? mc146818_floor_div(now, NS_PER_SEC) * NS_PER_SEC : now;
     mc146818_show(s, now);
+}
+
+static bool mc146818_realize(Device *d, Error **errp)
+{
+    Mc146818 *s = mc146818_of(d);
+    (void)errp;
+    timer_init(&s->timer, s->clock, mc146818_tick, s);
+    mc146818_power_on(s);
     mem_init_io(&s->io, &mc146818_ops, s, "rtc", 4);
     isa_add_io(d, 0x70, &s->io);
     return true;
@@ -493,6 +500,7 @@ static bool mc146818_post_load(void *opaque, int version, Error **errp)
         (s->cmos[MC_A] & A_UIP) || s->cmos[MC_D] != 0x80 || (s->cmos[MC_C] & 0x0f) ||
         s->origin_ns < -limit || s->origin_ns > limit || s->synced_ns < -limit || s->synced_ns > limit) {
         error_set(errp, "state of the real-time clock is not one that it can have");
+        mc146818_power_on(s); /* a reset does not touch these, so they must be right now */
         return false;
     }
     return true;

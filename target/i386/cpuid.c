@@ -20,7 +20,7 @@ static const struct {
 
 /* What semantics files implement. */
 static const uint32_t implemented[FEAT_WORDS] = {
-    [FEAT_1_EDX] = B(CPUID_FPU) | B(CPUID_DE) | B(CPUID_PSE) | B(CPUID_TSC) | B(CPUID_MSR) | B(CPUID_PAE) | B(CPUID_MCE) |
+    [FEAT_1_EDX] = B(CPUID_FPU) | B(CPUID_VME) | B(CPUID_DE) | B(CPUID_PSE) | B(CPUID_TSC) | B(CPUID_MSR) | B(CPUID_PAE) | B(CPUID_MCE) |
                    B(CPUID_CX8) | B(CPUID_APIC) | B(CPUID_SEP) | B(CPUID_MTRR) | B(CPUID_PGE) | B(CPUID_MCA) | B(CPUID_CMOV) |
                    B(CPUID_PAT) | B(CPUID_PSE36) | B(CPUID_CLFLUSH) | B(CPUID_MMX) | B(CPUID_FXSR) | B(CPUID_SSE) |
                    B(CPUID_SSE2) | B(CPUID_HT),
@@ -229,9 +229,6 @@ static bool wish_filter(Wish *w, bool first_cpu, Error **errp)
         uint32_t want = (w->model->feat[k] | w->plus[k]) & ~w->minus[k];
 
         missing[k] = want & ~cpuid_implemented(k);
-        if (k == FEAT_1_EDX && !(w->plus[k] & B(CPUID_VME))) {
-            missing[k] &= ~B(CPUID_VME); /* every model has it and hardly any guest asks for it: not worth a warning */
-        }
         any |= missing[k];
         w->model->feat[k] = want & cpuid_implemented(k);
     }

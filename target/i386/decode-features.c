@@ -143,7 +143,8 @@ static uint16_t decode_feature_of(const ZydisDecodedInstruction *z)
     case ZYDIS_MNEMONIC_XGETBV:
     case ZYDIS_MNEMONIC_XSETBV: return HAS(CPUID_XSAVE);
     case ZYDIS_MNEMONIC_SWAPGS: return HAS(CPUID_LM);
-    case ZYDIS_MNEMONIC_VMMCALL: return FEATURE_ALWAYS; /* its own function decides */
+    case ZYDIS_MNEMONIC_VMMCALL: /* its own function decides */
+    case ZYDIS_MNEMONIC_TZCNT: return FEATURE_ALWAYS; /* BSF without it */
     default: return decode_features[z->meta.isa_set];
     }
 }

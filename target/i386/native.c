@@ -467,7 +467,7 @@ uint32_t native_host_cpuid(uint32_t leaf, uint32_t subleaf, unsigned reg)
 {
     uint32_t r[4] = { 0 };
 
-    if (leaf > __get_cpuid_max(leaf & 0x80000000, NULL)) {
+    if (leaf > (uint32_t)__get_cpuid_max(leaf & 0x80000000, NULL)) {
         return 0;
     }
     __cpuid_count(leaf, subleaf, r[0], r[1], r[2], r[3]);

@@ -3,7 +3,8 @@
  * MOVS, STOS, LODS, CMPS, SCAS with and without REP (SDM vol. 2; vol. 1, 7.3.9).  INS and OUTS are in the system files.
  *
  * A repeated one ends its block: it does a chunk of iterations within the pages at hand by the host's own memory functions,
- * or one iteration element by element, brings rSI, rDI and rCX up to date, and goes on until rCX is zero, the condition fails, the budget is used
+ * or one iteration element by element, brings rSI, rDI and rCX up to date, and goes on until rCX is zero, the
+ * condition fails, the budget is used
  * up, or an event waits; then RIP is that of the instruction itself and it is run again.  A fault thus finds the registers as
  * the architecture wants them.  vCPU thread; called through Insn.fn.
  */

@@ -95,7 +95,7 @@ TEST(hostile_driver)
 {
     fuzz_seed(&rng, fuzz_env("FUZZ_SEED", 1));
     m = fuzz_machine_new(true);
-    for (unsigned round = 0; round < fuzz_env("FUZZ_ROUNDS", 80); round++) {
+    for (unsigned round = 0; round < fuzz_env("FUZZ_ROUNDS", 800); round++) {
         for (unsigned i = 0; i < 300; i++) {
             step();
         }

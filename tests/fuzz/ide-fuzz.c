@@ -132,7 +132,7 @@ TEST(hostile_driver)
 {
     fuzz_seed(&rng, fuzz_env("FUZZ_SEED", 1));
     m = fuzz_machine_new(true);
-    for (unsigned round = 0; round < fuzz_env("FUZZ_ROUNDS", 60); round++) {
+    for (unsigned round = 0; round < fuzz_env("FUZZ_ROUNDS", 600); round++) {
         out(0xcf8, 0x80000900 + 0x20, 4);
         out(0xcfc, BM | 1, 4);
         out(0xcf8, 0x80000900 + 0x04, 4);
