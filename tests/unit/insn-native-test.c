@@ -367,7 +367,7 @@ static void make_string(Case *c, const FormRow *f, unsigned size)
     c->in.regs[7] = r & 1 ? c->in.regs[6] + (r >> 30 & 31) : NATIVE_DATA + 0xc00 + (r >> 20 & 0x7ff);
     c->in.regs[1] = r >> 40 & 63;
     if (r >> 50 & 1) { /* something to find equal */
-        memcpy(native_data() + (c->in.regs[7] - NATIVE_DATA), native_data() + (c->in.regs[6] - NATIVE_DATA), 128);
+        memmove(native_data() + (c->in.regs[7] - NATIVE_DATA), native_data() + (c->in.regs[6] - NATIVE_DATA), 128);
     }
     if (r >> 51 & 1) {
         memset(native_data() + (c->in.regs[7] - NATIVE_DATA), (int)(uint8_t)c->in.regs[0], 100);
