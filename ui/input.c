@@ -1,295 +1,266 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The input hub: events from displays and the monitor go to the handler that comes first of its sort; `sendkey` plays
- * its keys one chord after the other.  Called by displays, the monitor and devices.  Under the big lock.
+ * The input hub: events from displays and the monitor go to the handler that was activated last among those that take
+ * their sort.  Also the monitor's `sendkey`: combinations wait in a queue, each is held and then released, by a timer
+ * on the guest's clock: while the guest stands still, it sees no key pressed or released.  Under the big lock.
  */
 #include "util/osdep.h"
 #include "ui/input.h"
+
+#include "ui/input-int.h"
 #include "util/timer.h"
 
-#include <linux/input-event-codes.h>
-
-enum { INPUT_MAX_KEYS = 16, INPUT_MAX_QUEUED = 1024 };
+enum {
+    INPUT_COMBO_MAX = 16,    /* keys pressed together */
+    INPUT_QUEUE_MAX = 256,   /* combinations that wait */
+    INPUT_HOLD_DEFAULT = 100, /* ms */
+    INPUT_HOLD_MAX = 60000,
+};
 
 struct InputHandler {
     const InputHandlerOps *ops;
     void *opaque;
+    InputHandler *next;
 };
 
-/* A step of sendkey: a key, or (code 0) a pause. */
-typedef struct InputStep {
-    unsigned code;
-    bool down;
-    unsigned pause_ms;
-} InputStep;
+typedef struct InputCombo {
+    unsigned codes[INPUT_COMBO_MAX];
+    unsigned count, hold_ms;
+} InputCombo;
 
-static struct {
-    GPtrArray *handlers; /* InputHandler *, the preferred one first */
-    unsigned leds;
-    GQueue steps; /* InputStep * */
-    Timer timer;
-} input;
+static InputHandler *input_first; /* activated last comes first */
+static unsigned input_lamps;
 
-static const struct {
-    const char *name;
-    unsigned code;
-} input_names[] = {
-    { "shift", KEY_LEFTSHIFT }, { "shift_r", KEY_RIGHTSHIFT }, { "alt", KEY_LEFTALT }, { "alt_r", KEY_RIGHTALT },
-    { "ctrl", KEY_LEFTCTRL }, { "ctrl_r", KEY_RIGHTCTRL }, { "menu", KEY_COMPOSE }, { "esc", KEY_ESC },
-    { "1", KEY_1 }, { "2", KEY_2 }, { "3", KEY_3 }, { "4", KEY_4 }, { "5", KEY_5 }, { "6", KEY_6 }, { "7", KEY_7 },
-    { "8", KEY_8 }, { "9", KEY_9 }, { "0", KEY_0 }, { "minus", KEY_MINUS }, { "equal", KEY_EQUAL },
-    { "backspace", KEY_BACKSPACE }, { "tab", KEY_TAB }, { "q", KEY_Q }, { "w", KEY_W }, { "e", KEY_E }, { "r", KEY_R },
-    { "t", KEY_T }, { "y", KEY_Y }, { "u", KEY_U }, { "i", KEY_I }, { "o", KEY_O }, { "p", KEY_P },
-    { "bracket_left", KEY_LEFTBRACE }, { "bracket_right", KEY_RIGHTBRACE }, { "ret", KEY_ENTER }, { "a", KEY_A },
-    { "s", KEY_S }, { "d", KEY_D }, { "f", KEY_F }, { "g", KEY_G }, { "h", KEY_H }, { "j", KEY_J }, { "k", KEY_K },
-    { "l", KEY_L }, { "semicolon", KEY_SEMICOLON }, { "apostrophe", KEY_APOSTROPHE }, { "grave_accent", KEY_GRAVE },
-    { "backslash", KEY_BACKSLASH }, { "z", KEY_Z }, { "x", KEY_X }, { "c", KEY_C }, { "v", KEY_V }, { "b", KEY_B },
-    { "n", KEY_N }, { "m", KEY_M }, { "comma", KEY_COMMA }, { "dot", KEY_DOT }, { "slash", KEY_SLASH },
-    { "asterisk", KEY_KPASTERISK }, { "spc", KEY_SPACE }, { "caps_lock", KEY_CAPSLOCK }, { "f1", KEY_F1 },
-    { "f2", KEY_F2 }, { "f3", KEY_F3 }, { "f4", KEY_F4 }, { "f5", KEY_F5 }, { "f6", KEY_F6 }, { "f7", KEY_F7 },
-    { "f8", KEY_F8 }, { "f9", KEY_F9 }, { "f10", KEY_F10 }, { "num_lock", KEY_NUMLOCK },
-    { "scroll_lock", KEY_SCROLLLOCK }, { "kp_divide", KEY_KPSLASH }, { "kp_multiply", KEY_KPASTERISK },
-    { "kp_subtract", KEY_KPMINUS }, { "kp_add", KEY_KPPLUS }, { "kp_enter", KEY_KPENTER }, { "kp_decimal", KEY_KPDOT },
-    { "sysrq", KEY_SYSRQ }, { "kp_0", KEY_KP0 }, { "kp_1", KEY_KP1 }, { "kp_2", KEY_KP2 }, { "kp_3", KEY_KP3 },
-    { "kp_4", KEY_KP4 }, { "kp_5", KEY_KP5 }, { "kp_6", KEY_KP6 }, { "kp_7", KEY_KP7 }, { "kp_8", KEY_KP8 },
-    { "kp_9", KEY_KP9 }, { "less", KEY_102ND }, { "f11", KEY_F11 }, { "f12", KEY_F12 }, { "print", KEY_SYSRQ },
-    { "home", KEY_HOME }, { "pgup", KEY_PAGEUP }, { "pgdn", KEY_PAGEDOWN }, { "end", KEY_END }, { "left", KEY_LEFT },
-    { "up", KEY_UP }, { "down", KEY_DOWN }, { "right", KEY_RIGHT }, { "insert", KEY_INSERT }, { "delete", KEY_DELETE },
-    { "stop", KEY_STOP }, { "again", KEY_AGAIN }, { "props", KEY_PROPS }, { "undo", KEY_UNDO }, { "front", KEY_FRONT },
-    { "copy", KEY_COPY }, { "open", KEY_OPEN }, { "paste", KEY_PASTE }, { "find", KEY_FIND }, { "cut", KEY_CUT },
-    { "lf", KEY_LINEFEED }, { "help", KEY_HELP }, { "meta_l", KEY_LEFTMETA }, { "meta_r", KEY_RIGHTMETA },
-    { "compose", KEY_COMPOSE }, { "pause", KEY_PAUSE }, { "ro", KEY_RO }, { "hiragana", KEY_HIRAGANA },
-    { "henkan", KEY_HENKAN }, { "yen", KEY_YEN }, { "muhenkan", KEY_MUHENKAN },
-    { "katakanahiragana", KEY_KATAKANAHIRAGANA }, { "kp_comma", KEY_KPCOMMA }, { "kp_equals", KEY_KPEQUAL },
-    { "power", KEY_POWER }, { "sleep", KEY_SLEEP }, { "wake", KEY_WAKEUP }, { "audionext", KEY_NEXTSONG },
-    { "audioprev", KEY_PREVIOUSSONG }, { "audiostop", KEY_STOPCD }, { "audioplay", KEY_PLAYPAUSE },
-    { "audiomute", KEY_MUTE }, { "volumeup", KEY_VOLUMEUP }, { "volumedown", KEY_VOLUMEDOWN },
-    { "mediaselect", KEY_MEDIA }, { "mail", KEY_MAIL }, { "calculator", KEY_CALC }, { "computer", KEY_COMPUTER },
-    { "ac_home", KEY_HOMEPAGE }, { "ac_back", KEY_BACK }, { "ac_forward", KEY_FORWARD }, { "ac_refresh", KEY_REFRESH },
-    { "ac_bookmarks", KEY_BOOKMARKS }, { "lang1", KEY_HANGEUL }, { "lang2", KEY_HANJA }, { "f13", KEY_F13 },
-    { "f14", KEY_F14 }, { "f15", KEY_F15 }, { "f16", KEY_F16 }, { "f17", KEY_F17 }, { "f18", KEY_F18 },
-    { "f19", KEY_F19 }, { "f20", KEY_F20 }, { "f21", KEY_F21 }, { "f22", KEY_F22 }, { "f23", KEY_F23 },
-    { "f24", KEY_F24 },
-};
+static GQueue input_combos = G_QUEUE_INIT; /* InputCombo *; the head is the one at work */
+static bool input_combo_down;              /* the head's keys are pressed */
+static Timer input_combo_timer;
 
-/* Raw codes of sendkey: a PC scan code of set 1, with bit 7 for those behind E0. */
-static const struct {
-    uint8_t raw;
-    uint8_t code;
-} input_extended[] = {
-    { 0x9c, KEY_KPENTER }, { 0x9d, KEY_RIGHTCTRL }, { 0xb5, KEY_KPSLASH }, { 0xb7, KEY_SYSRQ }, { 0xb8, KEY_RIGHTALT },
-    { 0xc6, KEY_PAUSE }, { 0xc7, KEY_HOME }, { 0xc8, KEY_UP }, { 0xc9, KEY_PAGEUP }, { 0xcb, KEY_LEFT },
-    { 0xcd, KEY_RIGHT }, { 0xcf, KEY_END }, { 0xd0, KEY_DOWN }, { 0xd1, KEY_PAGEDOWN }, { 0xd2, KEY_INSERT },
-    { 0xd3, KEY_DELETE }, { 0xdb, KEY_LEFTMETA }, { 0xdc, KEY_RIGHTMETA }, { 0xdd, KEY_COMPOSE }, { 0xde, KEY_POWER },
-    { 0xdf, KEY_SLEEP }, { 0xe3, KEY_WAKEUP },
-};
+/* ---- handlers ---- */
 
-/* Handlers. */
+static void input_unlink(InputHandler *h)
+{
+    for (InputHandler **p = &input_first; *p; p = &(*p)->next) {
+        if (*p == h) {
+            *p = h->next;
+            return;
+        }
+    }
+}
+
 InputHandler *input_handler_add(const InputHandlerOps *ops, void *opaque)
 {
-    InputHandler *h = g_new0(InputHandler, 1);
+    InputHandler *h = g_new0(InputHandler, 1), **p = &input_first;
     h->ops = ops;
     h->opaque = opaque;
-    if (!input.handlers) {
-        input.handlers = g_ptr_array_new();
+    while (*p) { /* last, until the guest uses it */
+        p = &(*p)->next;
     }
-    g_ptr_array_add(input.handlers, h);
+    *p = h;
     return h;
 }
 
 void input_handler_remove(InputHandler *h)
 {
     if (h) {
-        g_ptr_array_remove(input.handlers, h);
+        input_unlink(h);
         g_free(h);
     }
 }
 
 void input_handler_activate(InputHandler *h)
 {
-    if (input.handlers->pdata[0] != h) {
-        g_ptr_array_remove(input.handlers, h);
-        g_ptr_array_insert(input.handlers, 0, h);
+    if (h != input_first) {
+        input_unlink(h);
+        h->next = input_first;
+        input_first = h;
     }
-}
-
-static InputHandler *input_first(bool (*wanted)(const InputHandlerOps *ops))
-{
-    for (guint i = 0; input.handlers && i < input.handlers->len; i++) {
-        InputHandler *h = g_ptr_array_index(input.handlers, i);
-        if (wanted(h->ops)) {
-            return h;
-        }
-    }
-    return NULL;
-}
-
-static bool input_is_keyboard(const InputHandlerOps *ops)
-{
-    return ops->key;
-}
-
-static bool input_is_relative(const InputHandlerOps *ops)
-{
-    return ops->rel;
-}
-
-static bool input_is_absolute(const InputHandlerOps *ops)
-{
-    return ops->absolute && ops->abs;
-}
-
-static bool input_is_pointer(const InputHandlerOps *ops)
-{
-    return input_is_relative(ops) || input_is_absolute(ops);
 }
 
 void input_key(unsigned code, bool down)
 {
-    InputHandler *h = input_first(input_is_keyboard);
-    if (h && code) {
-        h->ops->key(h->opaque, code, down);
-    }
-}
-
-void input_pointer_rel(int dx, int dy, int dz, unsigned buttons)
-{
-    InputHandler *h = input_first(input_is_relative);
-    if (h) {
-        h->ops->rel(h->opaque, dx, dy, dz, buttons);
-    }
-}
-
-void input_pointer_abs(int x, int y, int dz, unsigned buttons)
-{
-    InputHandler *h = input_first(input_is_absolute);
-    if (h) {
-        h->ops->abs(h->opaque, CLAMP(x, 0, INPUT_ABS_MAX), CLAMP(y, 0, INPUT_ABS_MAX), dz, buttons);
-    }
-}
-
-bool input_pointer_is_absolute(void)
-{
-    InputHandler *h = input_first(input_is_pointer);
-    return h && input_is_absolute(h->ops);
-}
-
-void input_set_leds(unsigned leds)
-{
-    input.leds = leds;
-}
-
-unsigned input_leds(void)
-{
-    return input.leds;
-}
-
-/* sendkey. */
-unsigned input_key_by_name(const char *name)
-{
-    for (size_t i = 0; i < G_N_ELEMENTS(input_names); i++) {
-        if (!strcmp(name, input_names[i].name)) {
-            return input_names[i].code;
-        }
-    }
-    return 0;
-}
-
-static unsigned input_key_by_raw(const char *text)
-{
-    char *end;
-    unsigned long raw = strtoul(text, &end, 16);
-    if (*end || end == text + 2) {
-        return 0;
-    }
-    if (raw < 0x59) {
-        return raw == 0x54 ? KEY_SYSRQ : raw; /* codes of the first PC keyboards are Linux's */
-    }
-    for (size_t i = 0; i < G_N_ELEMENTS(input_extended); i++) {
-        if (raw == input_extended[i].raw) {
-            return input_extended[i].code;
-        }
-    }
-    return 0;
-}
-
-static void input_queue(unsigned code, bool down, unsigned pause_ms)
-{
-    InputStep *step = g_new(InputStep, 1);
-    *step = (InputStep){ code, down, pause_ms };
-    g_queue_push_tail(&input.steps, step);
-}
-
-static void input_play(void *opaque)
-{
-    InputStep *step;
-    (void)opaque;
-    while ((step = g_queue_pop_head(&input.steps))) {
-        unsigned pause_ms = step->pause_ms;
-        input_key(step->code, step->down);
-        g_free(step);
-        if (pause_ms) {
-            timer_mod(&input.timer, clock_ns(CLOCK_KIND_VIRTUAL) + pause_ms * NS_PER_MS);
+    for (InputHandler *h = input_first; h; h = h->next) {
+        if (h->ops->key) {
+            h->ops->key(h->opaque, code, down);
             return;
         }
     }
 }
 
-static bool input_parse_chord(const char *keys, unsigned codes[INPUT_MAX_KEYS], unsigned *count, Error **errp)
+void input_pointer_rel(int dx, int dy, int dz, unsigned buttons)
 {
-    char **parts = g_strsplit(keys, "-", 0);
-    bool good = *keys;
-    *count = 0;
-    if (!good) {
-        error_set(errp, "sendkey needs keys, for example ctrl-alt-delete");
-    }
-    for (unsigned i = 0; good && parts[i]; i++) {
-        const char *name = !strcmp(parts[i], "<") ? "less" : parts[i];
-        unsigned code = g_str_has_prefix(name, "0x") ? input_key_by_raw(name) : input_key_by_name(name);
-        if (!code) {
-            const char *names[G_N_ELEMENTS(input_names) + 1] = { NULL };
-            for (size_t n = 0; n < G_N_ELEMENTS(input_names); n++) {
-                names[n] = input_names[n].name;
-            }
-            const char *near = suggest_nearest(name, names);
-            error_set(errp, "unknown key: '%s'", name);
-            if (near) {
-                error_add_hint(errp, "Did you mean '%s'?", near);
-            }
-            good = false;
-        } else if (*count == INPUT_MAX_KEYS) {
-            error_set(errp, "too many keys; at most %d can be held together", INPUT_MAX_KEYS);
-            good = false;
-        } else {
-            codes[(*count)++] = code;
+    for (InputHandler *h = input_first; h; h = h->next) {
+        if (h->ops->rel) {
+            h->ops->rel(h->opaque, dx, dy, dz, buttons);
+            return;
         }
     }
-    g_strfreev(parts);
-    return good;
+}
+
+void input_pointer_abs(int x, int y, int dz, unsigned buttons)
+{
+    for (InputHandler *h = input_first; h; h = h->next) {
+        if (h->ops->abs) {
+            h->ops->abs(h->opaque, CLAMP(x, 0, INPUT_ABS_MAX), CLAMP(y, 0, INPUT_ABS_MAX), dz, buttons);
+            return;
+        }
+    }
+}
+
+bool input_pointer_is_absolute(void)
+{
+    for (InputHandler *h = input_first; h; h = h->next) {
+        if (h->ops->rel || h->ops->abs) {
+            return h->ops->absolute && h->ops->abs;
+        }
+    }
+    return false;
+}
+
+void input_set_leds(unsigned leds)
+{
+    input_lamps = leds & (INPUT_LED_SCROLL | INPUT_LED_NUM | INPUT_LED_CAPS);
+}
+
+unsigned input_leds(void)
+{
+    return input_lamps;
+}
+
+/* ---- key names ---- */
+
+static const InputKeyName *input_find_number(const char *text)
+{
+    char *end;
+    errno = 0;
+    guint64 v = g_ascii_strtoull(text + 2, &end, 16);
+    if (errno || *end || end == text + 2 || v == 0 || v > 0xff) {
+        return NULL;
+    }
+    for (const InputKeyName *k = input_key_names; k->name; k++) {
+        if (k->number == v) {
+            return k;
+        }
+    }
+    return NULL;
+}
+
+unsigned input_key_by_name(const char *name)
+{
+    if (g_str_has_prefix(name, "0x")) {
+        const InputKeyName *k = input_find_number(name);
+        return k ? k->code : 0;
+    }
+    for (const InputKeyName *k = input_key_names; k->name; k++) {
+        if (!strcmp(k->name, name)) {
+            return k->code;
+        }
+    }
+    return 0;
+}
+
+static void input_unknown_key(const char *name, Error **errp)
+{
+    GPtrArray *names = g_ptr_array_new();
+    for (const InputKeyName *k = input_key_names; k->name; k++) {
+        g_ptr_array_add(names, (gpointer)k->name);
+    }
+    g_ptr_array_add(names, NULL);
+    const char *near = suggest_nearest(name, (const char *const *)names->pdata);
+    if (g_str_has_prefix(name, "0x")) {
+        error_set(errp, "no key has the number '%s'; a scan code of set 1 is wanted, plus 0x80 for an extended key", name);
+    } else {
+        error_set(errp, "there is no key '%s'", name);
+        if (near) {
+            error_add_hint(errp, "Did you mean '%s'?", near);
+        }
+    }
+    g_ptr_array_free(names, TRUE);
+}
+
+/* ---- sendkey ---- */
+
+static void input_combo_start(void);
+
+/* Between two combinations there is a pause as long as the first was held. */
+static void input_combo_tick(void *opaque)
+{
+    InputCombo *c = g_queue_peek_head(&input_combos);
+    (void)opaque;
+    if (!c) {
+        return;
+    }
+    if (input_combo_down) {
+        input_combo_down = false;
+        for (unsigned i = c->count; i-- > 0;) {
+            input_key(c->codes[i], false);
+        }
+        timer_mod(&input_combo_timer, clock_ns(CLOCK_KIND_VIRTUAL) + c->hold_ms * NS_PER_MS);
+    } else {
+        g_free(g_queue_pop_head(&input_combos));
+        input_combo_start();
+    }
+}
+
+static void input_combo_start(void)
+{
+    InputCombo *c = g_queue_peek_head(&input_combos);
+    if (!c) {
+        return;
+    }
+    input_combo_down = true;
+    for (unsigned i = 0; i < c->count; i++) {
+        input_key(c->codes[i], true);
+    }
+    timer_mod(&input_combo_timer, clock_ns(CLOCK_KIND_VIRTUAL) + c->hold_ms * NS_PER_MS);
+}
+
+static bool input_combo_parse(InputCombo *c, const char *keys, Error **errp)
+{
+    char **names = g_strsplit(keys, "-", -1);
+    bool ok = true;
+    for (unsigned i = 0; ok && names[i]; i++) {
+        unsigned code = input_key_by_name(names[i]);
+        if (!code) {
+            input_unknown_key(names[i], errp);
+            ok = false;
+        } else if (c->count == INPUT_COMBO_MAX) {
+            error_set(errp, "'%s' has more than %d keys", keys, INPUT_COMBO_MAX);
+            ok = false;
+        } else {
+            c->codes[c->count++] = code;
+        }
+    }
+    g_strfreev(names);
+    if (ok && !c->count) {
+        error_set(errp, "no key is named; keys joined by '-' are wanted, such as ctrl-alt-delete");
+        ok = false;
+    }
+    return ok;
 }
 
 bool input_sendkey(const char *keys, unsigned hold_ms, Error **errp)
 {
-    unsigned codes[INPUT_MAX_KEYS], n;
-    if (!input_parse_chord(keys, codes, &n, errp)) {
+    InputCombo *c = g_new0(InputCombo, 1);
+    c->hold_ms = hold_ms ? hold_ms : INPUT_HOLD_DEFAULT;
+    if (!input_combo_parse(c, keys, errp)) {
+        g_free(c);
         return false;
     }
-    if (g_queue_get_length(&input.steps) + 2 * n > INPUT_MAX_QUEUED) {
-        error_set(errp, "too many keys are waiting already; the guest's clock may be stopped");
+    if (c->hold_ms > INPUT_HOLD_MAX || g_queue_get_length(&input_combos) >= INPUT_QUEUE_MAX) {
+        if (c->hold_ms > INPUT_HOLD_MAX) {
+            error_set(errp, "a key cannot be held for %u ms; 1 to %d is the range", hold_ms, INPUT_HOLD_MAX);
+        } else {
+            error_set(errp, "%d key combinations wait to be sent already", INPUT_QUEUE_MAX);
+        }
+        g_free(c);
         return false;
     }
-    hold_ms = hold_ms ? hold_ms : 100;
-    if (!input.timer.fn) {
-        timer_init(&input.timer, CLOCK_KIND_VIRTUAL, input_play, NULL);
+    if (!input_combo_timer.fn) {
+        timer_init(&input_combo_timer, CLOCK_KIND_VIRTUAL, input_combo_tick, NULL);
     }
-    for (unsigned i = 0; i < n; i++) {
-        input_queue(codes[i], true, i == n - 1 ? hold_ms : 0);
-    }
-    for (unsigned i = n; i-- > 0;) {
-        input_queue(codes[i], false, i == 0 ? hold_ms : 0);
-    }
-    if (!timer_pending(&input.timer)) {
-        input_play(NULL);
+    g_queue_push_tail(&input_combos, c);
+    if (g_queue_get_length(&input_combos) == 1) {
+        input_combo_start();
     }
     return true;
 }

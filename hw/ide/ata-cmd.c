@@ -443,12 +443,12 @@ static void ata_cmd_packet(AtaDrive *d)
 {
     uint32_t limit = d->lba_mid | (uint32_t)d->lba_high << 8;
     d->dma = d->features & 1;
-    if ((d->features & 2) || (!d->dma && !limit)) {
-        ata_abort(d); /* overlap is not offered; no room for any data */
+    if (d->features & 2) {
+        ata_abort(d); /* overlap is not offered */
         return;
     }
     limit = limit == 0xffff ? 0xfffe : limit;
-    d->block = MAX(limit & ~1u, 2);
+    d->block = limit ? MAX(limit & ~1u, 2) : 0; /* 0: no room for data, which commands without data do not mind */
     d->left = 0;
     ide_buffer_set(&d->buf, sizeof(d->packet));
     d->phase = ATA_PACKET;

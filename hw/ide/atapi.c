@@ -51,8 +51,10 @@ static void atapi_send(AtaDrive *d)
 {
     if (d->dma) {
         ata_dma_start(d, true);
-    } else {
+    } else if (d->block) {
         ata_pio_in(d, true);
+    } else {
+        ata_abort(d); /* a byte count limit of 0 */
     }
 }
 

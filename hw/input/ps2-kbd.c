@@ -1,353 +1,383 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * PS/2 keyboard with 101 to 105 keys (IBM PS/2 Hardware Interface Technical Reference, "Keyboards"; Microsoft's
- * "Keyboard Scan Code Specification" for the keys that came later).  Scan code sets 1, 2 and 3.
+ * PS/2 keyboard, 101/102 keys and those that came later (IBM PS/2 Hardware Interface Technical Reference, "Keyboards
+ * (101- and 102-key)").  Scan code sets 1, 2 and 3; turning set 2 into set 1 is the controller's work.
  *
- * Called by the controller (bytes from the host) and by the input hub (keys).  Under the big lock.  Keys repeat as
- * the display sends them; the typematic rate is kept for those who read it back.
+ * Keys come from the input hub, commands from the controller.  Under the big lock.
+ *
+ * A key that is held repeats as often as the display or the monitor says so: the host knows it, the guest's typematic
+ * rate is kept and not used, because the host's repeat would be doubled by it.  The shift codes that a keyboard puts
+ * around the grey cursor keys while Num Lock is lit are not sent.
  */
 #include "util/osdep.h"
 #include "hw/input/ps2.h"
-#include "util/log.h"
+
+#include "hw/input/ps2-int.h"
+#include "system/runstate.h"
 
 #include <linux/input-event-codes.h>
 
-enum { KBD_CTRL = 1, KBD_CTRL_R = 2, KBD_SHIFT = 4, KBD_SHIFT_R = 8, KBD_ALT = 16, KBD_ALT_R = 32 };
 enum {
-    CMD_LEDS = 0xed, CMD_ECHO = 0xee, CMD_SET = 0xf0, CMD_ID = 0xf2, CMD_RATE = 0xf3, CMD_ENABLE = 0xf4,
-    CMD_DISABLE = 0xf5, CMD_DEFAULTS = 0xf6, CMD_ALL_REPEAT = 0xf7, CMD_ALL_BREAK = 0xf8, CMD_ALL_MAKE = 0xf9,
-    CMD_ALL = 0xfa, CMD_KEY_REPEAT = 0xfb, CMD_KEY_BREAK = 0xfc, CMD_KEY_MAKE = 0xfd, CMD_RESEND = 0xfe, CMD_RESET = 0xff,
+    PS2_KBD_LEDS = 0xed,
+    PS2_KBD_ECHO = 0xee,
+    PS2_KBD_SET = 0xf0,
+    PS2_KBD_ID = 0xf2,
+    PS2_KBD_RATE = 0xf3,
+    PS2_KBD_ENABLE = 0xf4,
+    PS2_KBD_DISABLE = 0xf5,
+    PS2_KBD_DEFAULTS = 0xf6,
+    PS2_KBD_ALL_TYPEMATIC = 0xf7,
+    PS2_KBD_ALL_MAKE_BREAK = 0xf8,
+    PS2_KBD_ALL_MAKE = 0xf9,
+    PS2_KBD_ALL_BOTH = 0xfa,
+    PS2_KBD_KEY_TYPEMATIC = 0xfb,
+    PS2_KBD_KEY_MAKE_BREAK = 0xfc,
+    PS2_KBD_KEY_MAKE = 0xfd,
+    PS2_KBD_RESEND = 0xfe,
+    PS2_KBD_RESET = 0xff,
+    PS2_KBD_FIRST_COMMAND = 0xed,
 };
-enum { REPLY_ACK = 0xfa, REPLY_RESEND = 0xfe, REPLY_GOOD = 0xaa };
-enum { KBD_RATE_DEFAULT = 0x2b, KBD_OWN_BYTES = 16 /* of the queue */ };
+enum { PS2_KBD_ACK = 0xfa, PS2_KBD_AGAIN = 0xfe, PS2_KBD_PASSED = 0xaa };
+enum { PS2_KBD_QUEUE = 16, PS2_KBD_RATE_DEFAULT = 0x2b };
+enum { PS2_KBD_REPEATS = 1, PS2_KBD_BREAKS = 2 };                     /* types of set 3 */
+enum { PS2_KBD_PRINT_PLAIN, PS2_KBD_PRINT_SHIFTED, PS2_KBD_PRINT_ALT }; /* what Print is */
 
-/* Set 2 code, whether E0 comes before it, and set 3 code, by Linux input code.  Set 1 follows by ps2_translate(). */
-typedef struct KbdCode {
-    uint8_t set2;
-    bool extended;
-    uint8_t set3;
-} KbdCode;
+/* ---- key types of set 3 ---- */
 
-static const KbdCode ps2_kbd_codes[256] = {
-    [KEY_ESC] = { 0x76, 0, 0x08 }, [KEY_1] = { 0x16, 0, 0x16 }, [KEY_2] = { 0x1e, 0, 0x1e }, [KEY_3] = { 0x26, 0, 0x26 },
-    [KEY_4] = { 0x25, 0, 0x25 }, [KEY_5] = { 0x2e, 0, 0x2e }, [KEY_6] = { 0x36, 0, 0x36 }, [KEY_7] = { 0x3d, 0, 0x3d },
-    [KEY_8] = { 0x3e, 0, 0x3e }, [KEY_9] = { 0x46, 0, 0x46 }, [KEY_0] = { 0x45, 0, 0x45 },
-    [KEY_MINUS] = { 0x4e, 0, 0x4e }, [KEY_EQUAL] = { 0x55, 0, 0x55 }, [KEY_BACKSPACE] = { 0x66, 0, 0x66 },
-    [KEY_TAB] = { 0x0d, 0, 0x0d }, [KEY_Q] = { 0x15, 0, 0x15 }, [KEY_W] = { 0x1d, 0, 0x1d }, [KEY_E] = { 0x24, 0, 0x24 },
-    [KEY_R] = { 0x2d, 0, 0x2d }, [KEY_T] = { 0x2c, 0, 0x2c }, [KEY_Y] = { 0x35, 0, 0x35 }, [KEY_U] = { 0x3c, 0, 0x3c },
-    [KEY_I] = { 0x43, 0, 0x43 }, [KEY_O] = { 0x44, 0, 0x44 }, [KEY_P] = { 0x4d, 0, 0x4d },
-    [KEY_LEFTBRACE] = { 0x54, 0, 0x54 }, [KEY_RIGHTBRACE] = { 0x5b, 0, 0x5b }, [KEY_ENTER] = { 0x5a, 0, 0x5a },
-    [KEY_LEFTCTRL] = { 0x14, 0, 0x11 }, [KEY_A] = { 0x1c, 0, 0x1c }, [KEY_S] = { 0x1b, 0, 0x1b },
-    [KEY_D] = { 0x23, 0, 0x23 }, [KEY_F] = { 0x2b, 0, 0x2b }, [KEY_G] = { 0x34, 0, 0x34 }, [KEY_H] = { 0x33, 0, 0x33 },
-    [KEY_J] = { 0x3b, 0, 0x3b }, [KEY_K] = { 0x42, 0, 0x42 }, [KEY_L] = { 0x4b, 0, 0x4b },
-    [KEY_SEMICOLON] = { 0x4c, 0, 0x4c }, [KEY_APOSTROPHE] = { 0x52, 0, 0x52 }, [KEY_GRAVE] = { 0x0e, 0, 0x0e },
-    [KEY_LEFTSHIFT] = { 0x12, 0, 0x12 }, [KEY_BACKSLASH] = { 0x5d, 0, 0x5c }, [KEY_Z] = { 0x1a, 0, 0x1a },
-    [KEY_X] = { 0x22, 0, 0x22 }, [KEY_C] = { 0x21, 0, 0x21 }, [KEY_V] = { 0x2a, 0, 0x2a }, [KEY_B] = { 0x32, 0, 0x32 },
-    [KEY_N] = { 0x31, 0, 0x31 }, [KEY_M] = { 0x3a, 0, 0x3a }, [KEY_COMMA] = { 0x41, 0, 0x41 },
-    [KEY_DOT] = { 0x49, 0, 0x49 }, [KEY_SLASH] = { 0x4a, 0, 0x4a }, [KEY_RIGHTSHIFT] = { 0x59, 0, 0x59 },
-    [KEY_KPASTERISK] = { 0x7c, 0, 0x7e }, [KEY_LEFTALT] = { 0x11, 0, 0x19 }, [KEY_SPACE] = { 0x29, 0, 0x29 },
-    [KEY_CAPSLOCK] = { 0x58, 0, 0x14 }, [KEY_F1] = { 0x05, 0, 0x07 }, [KEY_F2] = { 0x06, 0, 0x0f },
-    [KEY_F3] = { 0x04, 0, 0x17 }, [KEY_F4] = { 0x0c, 0, 0x1f }, [KEY_F5] = { 0x03, 0, 0x27 }, [KEY_F6] = { 0x0b, 0, 0x2f },
-    [KEY_F7] = { 0x83, 0, 0x37 }, [KEY_F8] = { 0x0a, 0, 0x3f }, [KEY_F9] = { 0x01, 0, 0x47 },
-    [KEY_F10] = { 0x09, 0, 0x4f }, [KEY_NUMLOCK] = { 0x77, 0, 0x76 }, [KEY_SCROLLLOCK] = { 0x7e, 0, 0x5f },
-    [KEY_KP7] = { 0x6c, 0, 0x6c }, [KEY_KP8] = { 0x75, 0, 0x75 }, [KEY_KP9] = { 0x7d, 0, 0x7d },
-    [KEY_KPMINUS] = { 0x7b, 0, 0x84 }, [KEY_KP4] = { 0x6b, 0, 0x6b }, [KEY_KP5] = { 0x73, 0, 0x73 },
-    [KEY_KP6] = { 0x74, 0, 0x74 }, [KEY_KPPLUS] = { 0x79, 0, 0x7c }, [KEY_KP1] = { 0x69, 0, 0x69 },
-    [KEY_KP2] = { 0x72, 0, 0x72 }, [KEY_KP3] = { 0x7a, 0, 0x7a }, [KEY_KP0] = { 0x70, 0, 0x70 },
-    [KEY_KPDOT] = { 0x71, 0, 0x71 }, [KEY_102ND] = { 0x61, 0, 0x13 }, [KEY_F11] = { 0x78, 0, 0x56 },
-    [KEY_F12] = { 0x07, 0, 0x5e }, [KEY_RO] = { 0x51, 0, 0x51 }, [KEY_KATAKANA] = { 0x63, 0, 0x63 },
-    [KEY_HIRAGANA] = { 0x62, 0, 0x62 }, [KEY_HENKAN] = { 0x64, 0, 0x86 }, [KEY_KATAKANAHIRAGANA] = { 0x13, 0, 0x87 },
-    [KEY_MUHENKAN] = { 0x67, 0, 0x85 }, [KEY_KPENTER] = { 0x5a, 1, 0x79 }, [KEY_RIGHTCTRL] = { 0x14, 1, 0x58 },
-    [KEY_KPSLASH] = { 0x4a, 1, 0x77 }, [KEY_SYSRQ] = { 0x7c, 1, 0x57 }, [KEY_RIGHTALT] = { 0x11, 1, 0x39 },
-    [KEY_HOME] = { 0x6c, 1, 0x6e }, [KEY_UP] = { 0x75, 1, 0x63 }, [KEY_PAGEUP] = { 0x7d, 1, 0x6f },
-    [KEY_LEFT] = { 0x6b, 1, 0x61 }, [KEY_RIGHT] = { 0x74, 1, 0x6a }, [KEY_END] = { 0x69, 1, 0x65 },
-    [KEY_DOWN] = { 0x72, 1, 0x60 }, [KEY_PAGEDOWN] = { 0x7a, 1, 0x6d }, [KEY_INSERT] = { 0x70, 1, 0x67 },
-    [KEY_DELETE] = { 0x71, 1, 0x64 }, [KEY_MUTE] = { 0x23, 1, 0x9c }, [KEY_VOLUMEDOWN] = { 0x21, 1, 0x9d },
-    [KEY_VOLUMEUP] = { 0x32, 1, 0x95 }, [KEY_POWER] = { 0x37, 1, 0 }, [KEY_KPEQUAL] = { 0x0f, 0, 0 },
-    [KEY_PAUSE] = { 0x77, 0, 0x62 }, [KEY_KPCOMMA] = { 0x6d, 0, 0x7b }, [KEY_HANGEUL] = { 0xf2, 0, 0 },
-    [KEY_HANJA] = { 0xf1, 0, 0 }, [KEY_YEN] = { 0x6a, 0, 0x5d }, [KEY_LEFTMETA] = { 0x1f, 1, 0x8b },
-    [KEY_RIGHTMETA] = { 0x27, 1, 0x8c }, [KEY_COMPOSE] = { 0x2f, 1, 0x8d }, [KEY_STOP] = { 0x28, 1, 0x0a },
-    [KEY_CALC] = { 0x2b, 1, 0xa3 }, [KEY_SLEEP] = { 0x3f, 1, 0 }, [KEY_WAKEUP] = { 0x5e, 1, 0 },
-    [KEY_MAIL] = { 0x48, 1, 0 }, [KEY_BOOKMARKS] = { 0x18, 1, 0 }, [KEY_COMPUTER] = { 0x40, 1, 0 },
-    [KEY_BACK] = { 0x38, 1, 0 }, [KEY_FORWARD] = { 0x30, 1, 0 }, [KEY_NEXTSONG] = { 0x4d, 1, 0x93 },
-    [KEY_PLAYPAUSE] = { 0x34, 1, 0 }, [KEY_PREVIOUSSONG] = { 0x15, 1, 0x94 }, [KEY_STOPCD] = { 0x3b, 1, 0x98 },
-    [KEY_HOMEPAGE] = { 0x3a, 1, 0x97 }, [KEY_REFRESH] = { 0x20, 1, 0 }, [KEY_F13] = { 0x08, 0, 0x7f },
-    [KEY_F14] = { 0x10, 0, 0x80 }, [KEY_F15] = { 0x18, 0, 0x81 }, [KEY_F16] = { 0x20, 0, 0x82 },
-    [KEY_F17] = { 0x28, 0, 0x83 }, [KEY_F18] = { 0x30, 0, 0 }, [KEY_F19] = { 0x38, 0, 0 }, [KEY_F20] = { 0x40, 0, 0 },
-    [KEY_F21] = { 0x48, 0, 0 }, [KEY_F22] = { 0x50, 0, 0 }, [KEY_F23] = { 0x57, 0, 0 }, [KEY_F24] = { 0x5f, 0, 0 },
-    [KEY_SEARCH] = { 0x10, 1, 0 }, [KEY_MEDIA] = { 0x50, 1, 0 },
-};
-
-static uint8_t ps2_kbd_modifier(unsigned code)
+static void ps2_kbd_default_types(Ps2Kbd *k)
 {
-    switch (code) {
-    case KEY_LEFTCTRL: return KBD_CTRL;
-    case KEY_RIGHTCTRL: return KBD_CTRL_R;
-    case KEY_LEFTSHIFT: return KBD_SHIFT;
-    case KEY_RIGHTSHIFT: return KBD_SHIFT_R;
-    case KEY_LEFTALT: return KBD_ALT;
-    case KEY_RIGHTALT: return KBD_ALT_R;
-    default: return 0;
+    static const uint8_t make_break[] = { 0x11, 0x12, 0x14, 0x19, 0x59 };
+    static const uint8_t make_only[] = { 0x07, 0x08, 0x0f, 0x17, 0x1f, 0x27, 0x2f, 0x37, 0x39, 0x3f, 0x47, 0x4f, 0x56, 0x57,
+                                         0x58, 0x5e, 0x5f, 0x62, 0x65, 0x67, 0x69, 0x6b, 0x6c, 0x6d, 0x6e, 0x6f, 0x70, 0x71,
+                                         0x72, 0x73, 0x74, 0x75, 0x76, 0x77, 0x79, 0x7a, 0x7d, 0x7e, 0x8b, 0x8c, 0x8d };
+    memset(k->types, PS2_KBD_REPEATS, sizeof(k->types));
+    for (unsigned i = 0; i < G_N_ELEMENTS(make_break); i++) {
+        k->types[make_break[i]] = PS2_KBD_BREAKS;
+    }
+    for (unsigned i = 0; i < G_N_ELEMENTS(make_only); i++) {
+        k->types[make_only[i]] = 0;
     }
 }
 
-/* A key's sequence under construction: in set 2, turned into set 1 at the end when that is wanted. */
-typedef struct KbdBytes {
-    uint8_t b[16];
-    unsigned n;
-} KbdBytes;
+/* ---- keys ---- */
 
-static void ps2_kbd_add(KbdBytes *out, const KbdCode *c, bool down)
+static bool ps2_kbd_is_down(const Ps2Kbd *k, unsigned code)
 {
-    if (c->extended) {
-        out->b[out->n++] = 0xe0;
-    }
-    if (!down) {
-        out->b[out->n++] = 0xf0;
-    }
-    out->b[out->n++] = c->set2;
+    return k->down[code / 8] >> code % 8 & 1;
 }
 
-/* PrintScreen and Pause depend on the modifiers (table "Scan code set 2"). */
-static void ps2_kbd_add_special(const Ps2Kbd *s, KbdBytes *out, unsigned code, bool down)
+static void ps2_kbd_set_down(Ps2Kbd *k, unsigned code, bool down)
 {
-    static const KbdCode shift = { 0x12, 1, 0 }, print = { 0x7c, 1, 0 }, sysrq = { 0x84, 0, 0 }, cancel = { 0x7e, 1, 0 };
-    if (code == KEY_PAUSE) {
-        if (!down) {
-            return; /* the make code holds its own break */
-        }
-        if (s->modifiers & (KBD_CTRL | KBD_CTRL_R)) {
-            ps2_kbd_add(out, &cancel, true);
-            ps2_kbd_add(out, &cancel, false);
-        } else {
-            static const uint8_t pause[] = { 0xe1, 0x14, 0x77, 0xe1, 0xf0, 0x14, 0xf0, 0x77 };
-            memcpy(out->b, pause, sizeof(pause));
-            out->n = sizeof(pause);
-        }
-    } else if (s->modifiers & (KBD_ALT | KBD_ALT_R)) {
-        ps2_kbd_add(out, &sysrq, down);
-    } else if (s->modifiers & (KBD_CTRL | KBD_CTRL_R | KBD_SHIFT | KBD_SHIFT_R)) {
-        ps2_kbd_add(out, &print, down);
-    } else {
-        ps2_kbd_add(out, down ? &shift : &print, down);
-        ps2_kbd_add(out, down ? &print : &shift, down);
+    uint8_t bit = 1u << code % 8;
+    k->down[code / 8] = down ? k->down[code / 8] | bit : k->down[code / 8] & ~bit;
+}
+
+static void ps2_kbd_send(Ps2Kbd *k, const uint8_t *bytes, unsigned n)
+{
+    if (!n) {
+        return;
+    }
+    if (ps2_out_event(&k->out, bytes, n, PS2_KBD_QUEUE)) {
+        k->overrun = false;
+    } else if (!k->overrun) {
+        uint8_t code = k->set == 1 ? 0xff : 0x00;
+        k->overrun = ps2_out_event(&k->out, &code, 1, PS2_RING); /* the place after the last is for this */
     }
 }
 
-static void ps2_kbd_to_set1(KbdBytes *k)
+/* Bytes of one code of set 1 or 2 in @out (room for 3). */
+static unsigned ps2_kbd_put(const Ps2Kbd *k, uint16_t set1, uint16_t set2, bool down, uint8_t *out)
+{
+    uint16_t code = k->set == 1 ? set1 : set2;
+    unsigned n = 0;
+    if (code & PS2_E0) {
+        out[n++] = 0xe0;
+    }
+    if (k->set != 1 && !down) {
+        out[n++] = 0xf0;
+    }
+    out[n++] = k->set == 1 && !down ? (code & 0xff) | 0x80 : code & 0xff;
+    return n;
+}
+
+static unsigned ps2_kbd_pause(const Ps2Kbd *k, uint8_t *out)
+{
+    bool ctrl = ps2_kbd_is_down(k, KEY_LEFTCTRL) || ps2_kbd_is_down(k, KEY_RIGHTCTRL);
+    unsigned n = 0;
+    if (ctrl) { /* Break */
+        n += ps2_kbd_put(k, 0x46 | PS2_E0, 0x7e | PS2_E0, true, out + n);
+        return n + ps2_kbd_put(k, 0x46 | PS2_E0, 0x7e | PS2_E0, false, out + n);
+    }
+    for (int down = 1; down >= 0; down--) {
+        out[n++] = 0xe1;
+        n += ps2_kbd_put(k, 0x1d, 0x14, down, out + n);
+        n += ps2_kbd_put(k, 0x45, 0x77, down, out + n);
+    }
+    return n;
+}
+
+static unsigned ps2_kbd_print(Ps2Kbd *k, bool down, bool repeat, uint8_t *out)
 {
     unsigned n = 0;
-    uint8_t up = 0;
-    for (unsigned i = 0; i < k->n; i++) {
-        if (k->b[i] == 0xf0) {
-            up = 0x80;
-        } else {
-            k->b[n++] = k->b[i] >= 0xe0 && k->b[i] < 0xe2 ? k->b[i] : ps2_translate(k->b[i]) | up;
-            up = k->b[i] >= 0xe0 && k->b[i] < 0xe2 ? up : 0;
-        }
+    if (down && !repeat) {
+        bool alt = ps2_kbd_is_down(k, KEY_LEFTALT) || ps2_kbd_is_down(k, KEY_RIGHTALT);
+        bool plain = !ps2_kbd_is_down(k, KEY_LEFTCTRL) && !ps2_kbd_is_down(k, KEY_RIGHTCTRL) &&
+                     !ps2_kbd_is_down(k, KEY_LEFTSHIFT) && !ps2_kbd_is_down(k, KEY_RIGHTSHIFT);
+        k->print = alt ? PS2_KBD_PRINT_ALT : plain ? PS2_KBD_PRINT_PLAIN : PS2_KBD_PRINT_SHIFTED;
     }
-    k->n = n;
+    if (k->print == PS2_KBD_PRINT_ALT) {
+        return ps2_kbd_put(k, 0x54, 0x84, down, out);
+    }
+    bool framed = k->print == PS2_KBD_PRINT_PLAIN && !repeat;
+    if (framed && down) {
+        n += ps2_kbd_put(k, 0x2a | PS2_E0, 0x12 | PS2_E0, true, out + n);
+    }
+    n += ps2_kbd_put(k, 0x37 | PS2_E0, 0x7c | PS2_E0, down, out + n);
+    if (framed && !down) {
+        n += ps2_kbd_put(k, 0x2a | PS2_E0, 0x12 | PS2_E0, false, out + n);
+    }
+    return n;
 }
 
-static void ps2_kbd_make(const Ps2Kbd *s, unsigned code, bool down, KbdBytes *out)
+static unsigned ps2_kbd_set3(const Ps2Kbd *k, unsigned key, bool down, bool repeat, uint8_t *out)
 {
-    const KbdCode *c = &ps2_kbd_codes[code];
-    if (s->set == 3) {
-        if (c->set3 && (down || !(s->makes_only[c->set3 >> 3] & 1u << (c->set3 & 7)))) {
-            if (!down) {
-                out->b[out->n++] = 0xf0;
-            }
-            out->b[out->n++] = c->set3;
-        }
+    uint8_t code = ps2_keys[key].set3, type = k->types[code];
+    unsigned n = 0;
+    if (!code || (repeat && !(type & PS2_KBD_REPEATS)) || (!down && !(type & PS2_KBD_BREAKS))) {
+        return 0;
+    }
+    if (!down) {
+        out[n++] = 0xf0;
+    }
+    out[n++] = code;
+    return n;
+}
+
+static void ps2_kbd_key(void *opaque, unsigned key, bool down)
+{
+    Ps2Kbd *k = opaque;
+    uint8_t bytes[16];
+    unsigned n;
+    if (key >= PS2_KEYS) {
         return;
     }
-    if (code == KEY_SYSRQ || code == KEY_PAUSE) {
-        ps2_kbd_add_special(s, out, code, down);
+    if (runstate_get() == RUN_SUSPENDED && down) {
+        request_wakeup();
+    }
+    bool repeat = down && ps2_kbd_is_down(k, key);
+    ps2_kbd_set_down(k, key, down);
+    if (!k->scanning) {
+        return;
+    }
+    if (k->set == 3) {
+        n = ps2_kbd_set3(k, key, down, repeat, bytes);
+    } else if (key == KEY_PAUSE) {
+        n = down && !repeat ? ps2_kbd_pause(k, bytes) : 0;
+    } else if (key == KEY_SYSRQ) {
+        n = ps2_kbd_print(k, down, repeat, bytes);
     } else {
-        ps2_kbd_add(out, c, down);
+        const Ps2Key *t = &ps2_keys[key];
+        bool make_only = t->set2 == 0xf1 || t->set2 == 0xf2; /* keys of Korean keyboards */
+        n = t->set2 && (down || !make_only) ? ps2_kbd_put(k, t->set1, t->set2, down, bytes) : 0;
     }
-    if (s->set == 1) {
-        ps2_kbd_to_set1(out);
-    }
+    ps2_kbd_send(k, bytes, n);
 }
 
-static void ps2_kbd_key(void *opaque, unsigned code, bool down)
+static const InputHandlerOps ps2_kbd_input_ops = { .name = "PS/2 keyboard", .key = ps2_kbd_key };
+
+/* ---- commands ---- */
+
+static void ps2_kbd_reply(Ps2Kbd *k, uint8_t byte)
 {
-    Ps2Kbd *s = opaque;
-    KbdBytes k = { .n = 0 };
-    uint8_t modifier = ps2_kbd_modifier(code);
-    s->modifiers = down ? s->modifiers | modifier : s->modifiers & ~modifier;
-    if (code >= G_N_ELEMENTS(ps2_kbd_codes) || !ps2_kbd_codes[code].set2 || !s->enabled) {
-        return;
-    }
-    ps2_kbd_make(s, code, down, &k);
-    if (s->q.num > KBD_OWN_BYTES) {
-        return; /* full, and that was said */
-    }
-    if (s->q.num + k.n > KBD_OWN_BYTES) {
-        k.b[0] = s->set == 1 ? 0xff : 0x00; /* overrun instead of half a key */
-        k.n = 1;
-    }
-    ps2_push(&s->q, k.b, k.n);
-    s->ready(s->opaque);
+    ps2_out_reply(&k->out, &byte, 1);
 }
 
-static const InputHandlerOps ps2_kbd_ops = { .name = "PS/2 keyboard", .key = ps2_kbd_key };
-
-static void ps2_kbd_set_all(Ps2Kbd *s, bool makes_only)
+static void ps2_kbd_clear_events(Ps2Kbd *k)
 {
-    memset(s->makes_only, makes_only ? 0xff : 0, sizeof(s->makes_only));
+    memset(&k->out.events, 0, sizeof(k->out.events));
+    k->overrun = false;
 }
 
-/* Set 3 starts with break codes for the modifiers only. */
-static void ps2_kbd_defaults(Ps2Kbd *s)
+static void ps2_kbd_set_leds(Ps2Kbd *k, uint8_t leds)
 {
-    static const uint8_t with_break[] = { 0x11, 0x12, 0x14, 0x19, 0x39, 0x58, 0x59 };
-    s->rate = KBD_RATE_DEFAULT;
-    s->set = 2;
-    ps2_kbd_set_all(s, true);
-    for (unsigned i = 0; i < sizeof(with_break); i++) {
-        s->makes_only[with_break[i] >> 3] &= ~(1u << (with_break[i] & 7));
-    }
-    s->pending = 0;
-    ps2_clear(&s->q);
+    k->leds = leds & 7; /* the hub's bits are the keyboard's */
+    input_set_leds(k->leds);
 }
 
-static void ps2_kbd_argument(Ps2Kbd *s, uint8_t command, uint8_t val)
+static void ps2_kbd_defaults(Ps2Kbd *k)
 {
-    s->pending = 0;
-    switch (command) {
-    case CMD_LEDS:
-        s->leds = val & 7;
-        input_set_leds(s->leds);
-        break;
-    case CMD_SET:
-        if (val > 3) {
-            ps2_reply(&s->q, REPLY_RESEND);
-            return;
-        }
-        ps2_reply(&s->q, REPLY_ACK);
-        if (val == 0) {
-            ps2_reply(&s->q, s->set);
-        } else {
-            s->set = val;
-        }
-        return;
-    case CMD_RATE:
-        s->rate = val & 0x7f;
-        break;
-    default: /* set 3: one key's kind */
-        s->makes_only[val >> 3] = command == CMD_KEY_BREAK ? s->makes_only[val >> 3] & ~(1u << (val & 7)) :
-                                                             s->makes_only[val >> 3] | 1u << (val & 7);
-        s->pending = command; /* more keys may follow, until a command comes */
-        break;
-    }
-    ps2_reply(&s->q, REPLY_ACK);
+    k->set = 2;
+    k->rate = PS2_KBD_RATE_DEFAULT;
+    ps2_kbd_default_types(k);
+    ps2_kbd_clear_events(k);
 }
 
-static void ps2_kbd_command(Ps2Kbd *s, uint8_t val)
+void ps2_kbd_reset(Ps2Kbd *k)
 {
-    if (val == CMD_ECHO) {
-        ps2_reply(&s->q, CMD_ECHO);
-        return;
+    ps2_out_reset(&k->out);
+    ps2_kbd_defaults(k);
+    memset(k->down, 0, sizeof(k->down));
+    k->print = PS2_KBD_PRINT_PLAIN;
+    k->command = 0;
+    k->scanning = true;
+    ps2_kbd_set_leds(k, 0);
+}
+
+/* The byte that a command waits for; false: it is none, but a command itself. */
+static bool ps2_kbd_argument(Ps2Kbd *k, uint8_t val)
+{
+    uint8_t command = k->command;
+    if (!command || val >= PS2_KBD_FIRST_COMMAND) {
+        k->command = 0;
+        return false;
     }
-    if (val == CMD_RESEND) {
-        ps2_reply(&s->q, s->q.last);
-        return;
+    if (command >= PS2_KBD_KEY_TYPEMATIC && command <= PS2_KBD_KEY_MAKE) { /* any number of keys, until a command */
+        k->types[val] = command == PS2_KBD_KEY_TYPEMATIC ? PS2_KBD_REPEATS : command == PS2_KBD_KEY_MAKE ? 0 : PS2_KBD_BREAKS;
+        ps2_kbd_reply(k, PS2_KBD_ACK);
+        return true;
     }
-    if (val < CMD_LEDS || val == 0xef || val == 0xf1) {
-        ps2_reply(&s->q, REPLY_RESEND);
-        return;
+    bool valid = command == PS2_KBD_SET ? val <= 3 : command == PS2_KBD_LEDS ? val <= 0x1f : val <= 0x7f;
+    if (!valid) {
+        ps2_kbd_reply(k, PS2_KBD_AGAIN); /* and waits on */
+        return true;
     }
-    ps2_reply(&s->q, REPLY_ACK);
+    k->command = 0;
+    ps2_kbd_reply(k, PS2_KBD_ACK);
+    if (command == PS2_KBD_LEDS) {
+        ps2_kbd_set_leds(k, val);
+    } else if (command == PS2_KBD_RATE) {
+        k->rate = val;
+    } else if (val) {
+        k->set = val;
+        ps2_kbd_clear_events(k);
+    } else {
+        ps2_kbd_reply(k, k->set);
+    }
+    return true;
+}
+
+static void ps2_kbd_set_all(Ps2Kbd *k, uint8_t type)
+{
+    memset(k->types, type, sizeof(k->types));
+    ps2_kbd_reply(k, PS2_KBD_ACK);
+}
+
+static void ps2_kbd_command(Ps2Kbd *k, uint8_t val)
+{
+    static const uint8_t id[] = { PS2_KBD_ACK, 0xab, 0x83 }, passed[] = { PS2_KBD_ACK, PS2_KBD_PASSED };
     switch (val) {
-    case CMD_LEDS: case CMD_SET: case CMD_RATE: case CMD_KEY_REPEAT: case CMD_KEY_BREAK: case CMD_KEY_MAKE:
-        s->pending = val;
+    case PS2_KBD_LEDS:
+    case PS2_KBD_SET:
+    case PS2_KBD_RATE:
+        k->command = val;
+        ps2_kbd_reply(k, PS2_KBD_ACK);
         break;
-    case CMD_ID:
-        ps2_reply(&s->q, 0xab);
-        ps2_reply(&s->q, 0x83);
+    case PS2_KBD_KEY_TYPEMATIC:
+    case PS2_KBD_KEY_MAKE_BREAK:
+    case PS2_KBD_KEY_MAKE:
+        ps2_kbd_clear_events(k);
+        k->command = val;
+        ps2_kbd_reply(k, PS2_KBD_ACK);
         break;
-    case CMD_ENABLE:
-        ps2_clear(&s->q);
-        s->enabled = true;
+    case PS2_KBD_ECHO:
+        ps2_kbd_reply(k, PS2_KBD_ECHO);
         break;
-    case CMD_DISABLE:
-        ps2_kbd_defaults(s);
-        s->enabled = false;
+    case PS2_KBD_ID:
+        ps2_out_reply(&k->out, id, sizeof(id));
         break;
-    case CMD_DEFAULTS:
-        ps2_kbd_defaults(s);
-        s->enabled = true;
+    case PS2_KBD_ENABLE:
+    case PS2_KBD_DISABLE:
+        if (val == PS2_KBD_DISABLE) {
+            ps2_kbd_defaults(k);
+        }
+        ps2_kbd_clear_events(k);
+        k->scanning = val == PS2_KBD_ENABLE;
+        ps2_kbd_reply(k, PS2_KBD_ACK);
         break;
-    case CMD_ALL_REPEAT:
-    case CMD_ALL_MAKE:
-        ps2_kbd_set_all(s, true);
+    case PS2_KBD_DEFAULTS:
+        ps2_kbd_defaults(k);
+        ps2_kbd_reply(k, PS2_KBD_ACK);
         break;
-    case CMD_ALL_BREAK:
-    case CMD_ALL:
-        ps2_kbd_set_all(s, false);
+    case PS2_KBD_ALL_TYPEMATIC:
+        ps2_kbd_set_all(k, PS2_KBD_REPEATS);
         break;
-    default: /* CMD_RESET */
-        ps2_kbd_defaults(s);
-        s->enabled = true;
-        s->leds = 0;
-        input_set_leds(0);
-        ps2_reply(&s->q, REPLY_GOOD);
+    case PS2_KBD_ALL_MAKE_BREAK:
+        ps2_kbd_set_all(k, PS2_KBD_BREAKS);
         break;
+    case PS2_KBD_ALL_MAKE:
+        ps2_kbd_set_all(k, 0);
+        break;
+    case PS2_KBD_ALL_BOTH:
+        ps2_kbd_set_all(k, PS2_KBD_REPEATS | PS2_KBD_BREAKS);
+        break;
+    case PS2_KBD_RESEND:
+        ps2_kbd_reply(k, k->out.last);
+        break;
+    case PS2_KBD_RESET:
+        ps2_kbd_reset(k);
+        ps2_out_reply(&k->out, passed, sizeof(passed));
+        break;
+    default:
+        ps2_kbd_reply(k, PS2_KBD_AGAIN);
     }
 }
 
-void ps2_kbd_write(Ps2Kbd *s, uint8_t val)
+/* A byte from the system ends the answer to the one before. */
+void ps2_kbd_write(Ps2Kbd *k, uint8_t byte)
 {
-    if (s->pending && val < CMD_LEDS) {
-        ps2_kbd_argument(s, s->pending, val);
-    } else {
-        s->pending = 0;
-        ps2_kbd_command(s, val);
+    memset(&k->out.replies, 0, sizeof(k->out.replies));
+    if (!ps2_kbd_argument(k, byte)) {
+        ps2_kbd_command(k, byte);
     }
-    s->ready(s->opaque);
 }
 
-void ps2_kbd_reset(Ps2Kbd *s)
+/* ---- life ---- */
+
+void ps2_kbd_init(Ps2Kbd *k, IrqLine ready)
 {
-    memset(&s->q, 0, sizeof(s->q));
-    ps2_kbd_defaults(s);
-    s->leds = s->modifiers = 0;
-    s->enabled = true;
-    input_set_leds(0);
+    k->out.ready = ready;
+    k->input = input_handler_add(&ps2_kbd_input_ops, k);
 }
 
-void ps2_kbd_init(Ps2Kbd *s, void (*ready)(void *opaque), void *opaque)
+void ps2_kbd_destroy(Ps2Kbd *k)
 {
-    s->ready = ready;
-    s->opaque = opaque;
-    s->handler = input_handler_add(&ps2_kbd_ops, s);
-}
-
-void ps2_kbd_destroy(Ps2Kbd *s)
-{
-    input_handler_remove(s->handler);
-    s->handler = NULL;
+    input_handler_remove(k->input);
+    k->input = NULL;
 }
 
 static bool ps2_kbd_post_load(void *opaque, int version, Error **errp)
 {
-    Ps2Kbd *s = opaque;
-    bool takes_argument = s->pending == CMD_LEDS || s->pending == CMD_SET || s->pending == CMD_RATE ||
-                          (s->pending >= CMD_KEY_REPEAT && s->pending <= CMD_KEY_MAKE);
+    Ps2Kbd *k = opaque;
     (void)version;
-    if (!ps2_queue_valid(&s->q) || s->set < 1 || s->set > 3 || (s->pending && !takes_argument) || s->leds > 7) {
-        error_set(errp, "state of the keyboard is not one that it can have");
+    if (k->set < 1 || k->set > 3) {
+        error_set(errp, "scan code set %u, but there are 1 to 3", k->set);
         return false;
     }
-    input_set_leds(s->leds);
+    if (k->command && k->command != PS2_KBD_LEDS && k->command != PS2_KBD_SET && k->command != PS2_KBD_RATE &&
+        (k->command < PS2_KBD_KEY_TYPEMATIC || k->command > PS2_KBD_KEY_MAKE)) {
+        error_set(errp, "command 0x%02x has no argument to wait for", k->command);
+        return false;
+    }
+    if (k->print > PS2_KBD_PRINT_ALT) {
+        error_set(errp, "the Print key cannot be in state %u", k->print);
+        return false;
+    }
+    ps2_kbd_set_leds(k, k->leds);
     return true;
 }
 
 static const VMStateField ps2_kbd_fields[] = {
-    VMS_STRUCT(Ps2Kbd, q, ps2_queue_state), VMS_UINT(Ps2Kbd, pending), VMS_UINT(Ps2Kbd, set), VMS_UINT(Ps2Kbd, rate),
-    VMS_UINT(Ps2Kbd, leds), VMS_UINT(Ps2Kbd, enabled), VMS_UINT(Ps2Kbd, modifiers), VMS_BUFFER(Ps2Kbd, makes_only),
-    VMS_END
+    VMS_STRUCT(Ps2Kbd, out, ps2_out_state),
+    VMS_UINT(Ps2Kbd, set),
+    VMS_UINT(Ps2Kbd, scanning),
+    VMS_UINT(Ps2Kbd, command),
+    VMS_UINT(Ps2Kbd, leds),
+    VMS_UINT(Ps2Kbd, rate),
+    VMS_UINT(Ps2Kbd, print),
+    VMS_UINT(Ps2Kbd, overrun),
+    VMS_BUFFER(Ps2Kbd, down),
+    VMS_BUFFER(Ps2Kbd, types),
+    VMS_END,
 };
-const VMState ps2_kbd_state = { .name = "ps2-kbd", .version = 1, .fields = ps2_kbd_fields, .post_load = ps2_kbd_post_load };
+const VMState ps2_kbd_state = { .name = "ps2-keyboard", .version = 1, .fields = ps2_kbd_fields,
+                                .post_load = ps2_kbd_post_load };

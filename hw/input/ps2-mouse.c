@@ -1,292 +1,348 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * PS/2 mouse (IBM PS/2 Hardware Interface Technical Reference, "Mouse"), with the wheel of the IntelliMouse and the five
- * buttons of the IntelliMouse Explorer, which drivers unlock by a sequence of sample rates.
+ * PS/2 mouse (IBM PS/2 Hardware Interface Technical Reference, "Auxiliary device, mouse"), with Microsoft's wheel
+ * (IntelliMouse, after sample rates 200, 100, 80) and its fourth and fifth button (Explorer, after 200, 200, 80).
  *
- * Called by the controller (bytes from the host) and by the input hub (movement).  Under the big lock.  Reports come
- * as events come in, not at the sample rate; what does not fit into a report or the queue follows later.
+ * Movement comes from the input hub, commands from the controller.  Under the big lock.
+ *
+ * While packets wait, movement adds up and goes into the next one; each change of the buttons has a packet of its own
+ * as long as there is room.  So the sample rate is kept and reported, but the guest's reading sets the pace.
  */
 #include "util/osdep.h"
 #include "hw/input/ps2.h"
 
+#include "system/runstate.h"
+
 enum {
-    CMD_SCALE1 = 0xe6, CMD_SCALE2 = 0xe7, CMD_RESOLUTION = 0xe8, CMD_STATUS = 0xe9, CMD_STREAM = 0xea, CMD_READ = 0xeb,
-    CMD_UNWRAP = 0xec, CMD_WRAP = 0xee, CMD_REMOTE = 0xf0, CMD_ID = 0xf2, CMD_RATE = 0xf3, CMD_ENABLE = 0xf4,
-    CMD_DISABLE = 0xf5, CMD_DEFAULTS = 0xf6, CMD_RESEND = 0xfe, CMD_RESET = 0xff,
+    PS2_MOUSE_SCALING_1 = 0xe6,
+    PS2_MOUSE_SCALING_2 = 0xe7,
+    PS2_MOUSE_RESOLUTION = 0xe8,
+    PS2_MOUSE_STATUS = 0xe9,
+    PS2_MOUSE_STREAM = 0xea,
+    PS2_MOUSE_READ = 0xeb,
+    PS2_MOUSE_END_WRAP = 0xec,
+    PS2_MOUSE_WRAP = 0xee,
+    PS2_MOUSE_REMOTE = 0xf0,
+    PS2_MOUSE_ID = 0xf2,
+    PS2_MOUSE_RATE = 0xf3,
+    PS2_MOUSE_ENABLE = 0xf4,
+    PS2_MOUSE_DISABLE = 0xf5,
+    PS2_MOUSE_DEFAULTS = 0xf6,
+    PS2_MOUSE_RESEND = 0xfe,
+    PS2_MOUSE_RESET = 0xff,
+    PS2_MOUSE_FIRST_COMMAND = 0xe6,
 };
-enum { REPLY_ACK = 0xfa, REPLY_RESEND = 0xfe, REPLY_GOOD = 0xaa };
-enum { MOUSE_STANDARD = 0, MOUSE_WHEEL = 3, MOUSE_EXPLORER = 4 };
-enum { MOUSE_OWN_BYTES = 16 /* of the queue */, MOUSE_FAR = 32767 };
+enum { PS2_MOUSE_ACK = 0xfa, PS2_MOUSE_AGAIN = 0xfe };
+enum { PS2_MOUSE_STEP = 255, PS2_MOUSE_WHEEL_STEP = 7, PS2_MOUSE_FAR = 32 * PS2_MOUSE_STEP, PS2_MOUSE_QUEUE = 48 };
+enum { PS2_MOUSE_BUTTONS = 0x07, PS2_MOUSE_EXTRA = 0x18 };
 
-static int ps2_mouse_clamp(int v, int limit)
-{
-    return v < -limit ? -limit : v > limit ? limit : v;
-}
+/* ---- packets ---- */
 
-/* Scaling 2:1 of stream mode. */
-static int ps2_mouse_scale(int v)
+/* What 2:1 scaling makes of a count in stream mode. */
+static int ps2_mouse_scaled(const Ps2Mouse *m, int v)
 {
-    static const uint8_t steps[6] = { 0, 1, 1, 3, 6, 9 };
-    int size = v < 0 ? -v : v, scaled = size < 6 ? steps[size] : 2 * size;
-    return v < 0 ? -scaled : scaled;
-}
-
-/* Takes one report out of what has gathered; returns its length. */
-static unsigned ps2_mouse_report(Ps2Mouse *s, uint8_t out[4], bool stream)
-{
-    int limit = stream && s->scale2 ? 127 : 255; /* doubled, it must still fit nine bits */
-    int dx = ps2_mouse_clamp(s->dx, limit), dy = ps2_mouse_clamp(s->dy, limit);
-    s->dx -= dx;
-    s->dy -= dy;
-    if (stream && s->scale2) {
-        dx = ps2_mouse_scale(dx);
-        dy = ps2_mouse_scale(dy);
+    static const uint8_t curve[6] = { 0, 1, 1, 3, 6, 9 };
+    int size = abs(v);
+    if (!m->scaling) {
+        return v;
     }
-    out[0] = 0x08 | (s->buttons & INPUT_BTN_LEFT ? 1 : 0) | (s->buttons & INPUT_BTN_RIGHT ? 2 : 0) |
-             (s->buttons & INPUT_BTN_MIDDLE ? 4 : 0) | (dx < 0 ? 0x10 : 0) | (dy < 0 ? 0x20 : 0);
-    out[1] = dx;
-    out[2] = dy;
-    if (s->id == MOUSE_STANDARD) {
-        s->dz = 0;
-    }
-    int dz = ps2_mouse_clamp(s->dz, s->id == MOUSE_EXPLORER ? 7 : 127);
-    s->dz -= dz;
-    out[3] = s->id != MOUSE_EXPLORER ? dz :
-             (dz & 0x0f) | (s->buttons & INPUT_BTN_SIDE ? 0x10 : 0) | (s->buttons & INPUT_BTN_EXTRA ? 0x20 : 0);
-    s->moved = s->dx || s->dy || s->dz;
-    return s->id == MOUSE_STANDARD ? 3 : 4;
+    size = size < 6 ? curve[size] : 2 * size;
+    return v < 0 ? -size : size;
 }
 
-/* In stream mode: reports as far as the queue takes them. */
-static void ps2_mouse_flush(Ps2Mouse *s)
+/* Takes what one packet can carry from the movement that waits; 2:1 doubles it, so that half as much fits. */
+static int ps2_mouse_step(const Ps2Mouse *m, int32_t *waiting, bool scale)
 {
-    uint8_t report[4];
-    while (s->enabled && !s->remote && !s->wrap && s->moved && s->q.num + 4 <= MOUSE_OWN_BYTES) {
-        unsigned n = ps2_mouse_report(s, report, true);
-        ps2_push(&s->q, report, n);
+    int limit = scale && m->scaling ? PS2_MOUSE_STEP / 2 : PS2_MOUSE_STEP;
+    int v = CLAMP(*waiting, -limit, limit);
+    *waiting -= v;
+    return scale ? ps2_mouse_scaled(m, v) : v;
+}
+
+/* Counters that ran over say so: movement was lost. */
+static uint8_t ps2_mouse_overflow(const Ps2Mouse *m)
+{
+    return (abs(m->dx) >= PS2_MOUSE_FAR ? 0x40 : 0) | (abs(m->dy) >= PS2_MOUSE_FAR ? 0x80 : 0);
+}
+
+static unsigned ps2_mouse_packet(Ps2Mouse *m, bool scale, uint8_t *p)
+{
+    uint8_t overflow = ps2_mouse_overflow(m);
+    int x = ps2_mouse_step(m, &m->dx, scale), y = ps2_mouse_step(m, &m->dy, scale);
+    p[0] = overflow | (y < 0 ? 0x20 : 0) | (x < 0 ? 0x10 : 0) | 0x08 | (m->buttons & PS2_MOUSE_BUTTONS);
+    p[1] = (uint8_t)x;
+    p[2] = (uint8_t)y;
+    m->reported = m->buttons;
+    if (!m->id) {
+        m->dz = 0;
+        return 3;
+    }
+    int z = CLAMP(m->dz, -PS2_MOUSE_WHEEL_STEP, PS2_MOUSE_WHEEL_STEP);
+    m->dz -= z;
+    p[3] = m->id == 3 ? (uint8_t)z : (z & 0x0f) | (m->buttons & PS2_MOUSE_EXTRA) << 1;
+    return 4;
+}
+
+static bool ps2_mouse_has_news(const Ps2Mouse *m)
+{
+    uint8_t seen = m->id == 4 ? PS2_MOUSE_BUTTONS | PS2_MOUSE_EXTRA : PS2_MOUSE_BUTTONS;
+    return m->dx || m->dy || (m->id && m->dz) || ((m->buttons ^ m->reported) & seen);
+}
+
+static void ps2_mouse_send(Ps2Mouse *m)
+{
+    uint8_t p[4];
+    unsigned size = m->id ? 4 : 3;
+    if (m->enabled && !m->remote && !m->wrap && ps2_mouse_has_news(m) && m->out.events.count + size <= PS2_MOUSE_QUEUE) {
+        size = ps2_mouse_packet(m, true, p);
+        ps2_out_event(&m->out, p, size, PS2_MOUSE_QUEUE);
     }
 }
 
-static void ps2_mouse_rel(void *opaque, int dx, int dy, int dz, unsigned buttons)
+void ps2_mouse_taken(Ps2Mouse *m)
 {
-    Ps2Mouse *s = opaque;
-    if (!s->enabled && !s->remote) {
-        s->buttons = buttons & 0x1f;
+    if (!m->out.events.count) {
+        ps2_mouse_send(m);
+    }
+}
+
+static int32_t ps2_mouse_add(int32_t a, int b)
+{
+    return (int32_t)CLAMP((int64_t)a + b, -PS2_MOUSE_FAR, PS2_MOUSE_FAR);
+}
+
+static void ps2_mouse_moved(void *opaque, int dx, int dy, int dz, unsigned buttons)
+{
+    Ps2Mouse *m = opaque;
+    if (runstate_get() == RUN_SUSPENDED && buttons) {
+        request_wakeup();
+    }
+    if (!m->enabled && !m->remote) {
+        m->buttons = buttons & (PS2_MOUSE_BUTTONS | PS2_MOUSE_EXTRA);
         return;
     }
-    /* Old buttons first: a click between two reports must not vanish. */
-    if (s->moved && buttons != s->buttons) {
-        ps2_mouse_flush(s);
-    }
-    s->moved = s->moved || dx || dy || dz || buttons != s->buttons;
-    s->dx = ps2_mouse_clamp(s->dx + ps2_mouse_clamp(dx, MOUSE_FAR), MOUSE_FAR);
-    s->dy = ps2_mouse_clamp(s->dy - ps2_mouse_clamp(dy, MOUSE_FAR), MOUSE_FAR); /* up counts positive here */
-    s->dz = ps2_mouse_clamp(s->dz + ps2_mouse_clamp(dz, MOUSE_FAR), MOUSE_FAR);
-    s->buttons = buttons & 0x1f;
-    ps2_mouse_flush(s);
-    s->ready(s->opaque);
-}
-
-static const InputHandlerOps ps2_mouse_ops = { .name = "PS/2 mouse", .rel = ps2_mouse_rel };
-
-static void ps2_mouse_forget(Ps2Mouse *s)
-{
-    ps2_clear(&s->q);
-    s->dx = s->dy = s->dz = 0;
-    s->moved = false;
-}
-
-static void ps2_mouse_defaults(Ps2Mouse *s)
-{
-    s->rate = 100;
-    s->resolution = 2;
-    s->rates[0] = s->rates[1] = 0;
-    s->enabled = s->remote = s->wrap = s->scale2 = false;
-    s->pending = 0;
-    ps2_mouse_forget(s);
-}
-
-/* The knocks: 200, 100, 80 for the wheel; then 200, 200, 80 for five buttons. */
-static void ps2_mouse_set_rate(Ps2Mouse *s, uint8_t rate)
-{
-    if (rate == 80 && s->rates[0] == 200 && s->rates[1] == 100) {
-        s->id = MOUSE_WHEEL;
-    } else if (rate == 80 && s->rates[0] == 200 && s->rates[1] == 200 && s->id == MOUSE_WHEEL) {
-        s->id = MOUSE_EXPLORER;
-    }
-    s->rates[0] = s->rates[1];
-    s->rates[1] = rate;
-    s->rate = rate;
-}
-
-static void ps2_mouse_argument(Ps2Mouse *s, uint8_t command, uint8_t val)
-{
-    s->pending = 0;
-    if (command == CMD_RATE) {
-        ps2_mouse_set_rate(s, val);
-    } else if (val > 3) {
-        ps2_reply(&s->q, REPLY_RESEND);
-        return;
-    } else {
-        s->resolution = val;
-    }
-    ps2_reply(&s->q, REPLY_ACK);
-}
-
-static void ps2_mouse_status(Ps2Mouse *s)
-{
-    ps2_reply(&s->q, (s->remote ? 0x40 : 0) | (s->enabled ? 0x20 : 0) | (s->scale2 ? 0x10 : 0) |
-                     (s->buttons & INPUT_BTN_LEFT ? 4 : 0) | (s->buttons & INPUT_BTN_MIDDLE ? 2 : 0) |
-                     (s->buttons & INPUT_BTN_RIGHT ? 1 : 0));
-    ps2_reply(&s->q, s->resolution);
-    ps2_reply(&s->q, s->rate);
-}
-
-static void ps2_mouse_read_data(Ps2Mouse *s)
-{
-    uint8_t report[4];
-    unsigned n = ps2_mouse_report(s, report, false);
-    for (unsigned i = 0; i < n; i++) {
-        ps2_reply(&s->q, report[i]);
+    m->dx = ps2_mouse_add(m->dx, dx);
+    m->dy = ps2_mouse_add(m->dy, dy == INT_MIN ? INT_MAX : -dy);
+    m->dz = ps2_mouse_add(m->dz, dz);
+    m->buttons = buttons & (PS2_MOUSE_BUTTONS | PS2_MOUSE_EXTRA);
+    if (!m->out.events.count || m->buttons != m->reported) {
+        ps2_mouse_send(m);
     }
 }
 
-/* Commands without argument, after their acknowledge; false: there is no such command. */
-static bool ps2_mouse_command(Ps2Mouse *s, uint8_t val)
+static const InputHandlerOps ps2_mouse_input_ops = { .name = "PS/2 mouse", .rel = ps2_mouse_moved };
+
+/* ---- commands ---- */
+
+static void ps2_mouse_reply(Ps2Mouse *m, uint8_t byte)
 {
-    switch (val) {
-    case CMD_SCALE1:
-    case CMD_SCALE2:
-        s->scale2 = val == CMD_SCALE2;
-        return true;
-    case CMD_RESOLUTION:
-    case CMD_RATE:
-        s->pending = val;
-        return true;
-    case CMD_STATUS:
-    case CMD_READ:
-    case CMD_ID:
-        return true; /* data follows the acknowledge: ps2_mouse_write() */
-    case CMD_STREAM:
-        s->remote = false;
-        return true;
-    case CMD_REMOTE:
-        s->remote = true;
-        return true;
-    case CMD_WRAP:
-    case CMD_UNWRAP:
-        s->wrap = val == CMD_WRAP;
-        return true;
-    case CMD_ENABLE:
-        ps2_mouse_forget(s);
-        s->enabled = true;
-        return true;
-    case CMD_DISABLE:
-        ps2_mouse_forget(s);
-        s->enabled = false;
-        return true;
-    case CMD_DEFAULTS:
-        ps2_mouse_defaults(s);
-        return true;
-    case CMD_RESET:
-        ps2_mouse_defaults(s);
-        s->id = MOUSE_STANDARD;
-        return true;
-    default:
+    ps2_out_reply(&m->out, &byte, 1);
+}
+
+/* Each command but Resend ends what was to be reported. */
+static void ps2_mouse_forget(Ps2Mouse *m)
+{
+    memset(&m->out.events, 0, sizeof(m->out.events));
+    m->dx = m->dy = m->dz = 0;
+    m->reported = m->buttons;
+}
+
+static void ps2_mouse_defaults(Ps2Mouse *m)
+{
+    m->rate = 100;
+    m->resolution = 2;
+    m->scaling = m->remote = m->enabled = m->wrap = false;
+    ps2_mouse_forget(m);
+}
+
+void ps2_mouse_reset(Ps2Mouse *m)
+{
+    ps2_out_reset(&m->out);
+    m->id = 0;
+    m->command = 0;
+    m->buttons = 0;
+    memset(m->rates, 0, sizeof(m->rates));
+    ps2_mouse_defaults(m);
+}
+
+static void ps2_mouse_set_rate(Ps2Mouse *m, uint8_t rate)
+{
+    m->rate = rate;
+    m->rates[0] = m->rates[1];
+    m->rates[1] = m->rates[2];
+    m->rates[2] = rate;
+    if (m->rates[0] == 200 && m->rates[2] == 80) {
+        m->id = m->rates[1] == 100 ? 3 : m->rates[1] == 200 ? 4 : m->id;
+    }
+}
+
+static bool ps2_mouse_rate_valid(uint8_t rate)
+{
+    static const uint8_t rates[] = { 10, 20, 40, 60, 80, 100, 200 };
+    return memchr(rates, rate, sizeof(rates)) != NULL;
+}
+
+/* The byte that a command waits for; false: it is none, but a command itself. */
+static bool ps2_mouse_argument(Ps2Mouse *m, uint8_t val)
+{
+    uint8_t command = m->command;
+    if (!command || val >= PS2_MOUSE_FIRST_COMMAND) {
+        m->command = 0;
         return false;
     }
-}
-
-static void ps2_mouse_take(Ps2Mouse *s, uint8_t val)
-{
-    if (s->wrap && val != CMD_UNWRAP && val != CMD_RESET) {
-        ps2_reply(&s->q, val);
-        return;
+    if (command == PS2_MOUSE_RATE ? !ps2_mouse_rate_valid(val) : val > 3) {
+        ps2_mouse_reply(m, PS2_MOUSE_AGAIN); /* and waits on */
+        return true;
     }
-    if (s->pending && (val < CMD_SCALE1 || s->pending == CMD_RATE)) {
-        ps2_mouse_argument(s, s->pending, val);
-        return;
+    m->command = 0;
+    ps2_mouse_reply(m, PS2_MOUSE_ACK);
+    if (command == PS2_MOUSE_RATE) {
+        ps2_mouse_set_rate(m, val);
+    } else {
+        m->resolution = val;
     }
-    s->pending = 0;
-    if (val == CMD_RESEND) {
-        ps2_reply(&s->q, s->q.last);
-        return;
+    return true;
+}
+
+static void ps2_mouse_status(Ps2Mouse *m)
+{
+    bool left = m->buttons & INPUT_BTN_LEFT, middle = m->buttons & INPUT_BTN_MIDDLE, right = m->buttons & INPUT_BTN_RIGHT;
+    uint8_t p[4] = { PS2_MOUSE_ACK, m->remote << 6 | m->enabled << 5 | m->scaling << 4 | left << 2 | middle << 1 | right,
+                     m->resolution, m->rate };
+    ps2_out_reply(&m->out, p, sizeof(p));
+}
+
+static void ps2_mouse_read_data(Ps2Mouse *m)
+{
+    uint8_t p[5] = { PS2_MOUSE_ACK };
+    memset(&m->out.events, 0, sizeof(m->out.events));
+    unsigned n = ps2_mouse_packet(m, false, p + 1);
+    ps2_out_reply(&m->out, p, n + 1);
+}
+
+static void ps2_mouse_command(Ps2Mouse *m, uint8_t val)
+{
+    const uint8_t id[] = { PS2_MOUSE_ACK, m->id }, passed[] = { PS2_MOUSE_ACK, 0xaa, 0x00 };
+    switch (val) {
+    case PS2_MOUSE_SCALING_1:
+    case PS2_MOUSE_SCALING_2:
+        m->scaling = val == PS2_MOUSE_SCALING_2;
+        ps2_mouse_reply(m, PS2_MOUSE_ACK);
+        break;
+    case PS2_MOUSE_RESOLUTION:
+    case PS2_MOUSE_RATE:
+        m->command = val;
+        ps2_mouse_reply(m, PS2_MOUSE_ACK);
+        break;
+    case PS2_MOUSE_STATUS:
+        ps2_mouse_status(m);
+        break;
+    case PS2_MOUSE_STREAM:
+    case PS2_MOUSE_REMOTE:
+        m->remote = val == PS2_MOUSE_REMOTE;
+        ps2_mouse_forget(m);
+        ps2_mouse_reply(m, PS2_MOUSE_ACK);
+        break;
+    case PS2_MOUSE_READ:
+        ps2_mouse_read_data(m);
+        break;
+    case PS2_MOUSE_END_WRAP:
+    case PS2_MOUSE_WRAP:
+        m->wrap = val == PS2_MOUSE_WRAP;
+        ps2_mouse_forget(m);
+        ps2_mouse_reply(m, PS2_MOUSE_ACK);
+        break;
+    case PS2_MOUSE_ID:
+        ps2_out_reply(&m->out, id, sizeof(id));
+        break;
+    case PS2_MOUSE_ENABLE:
+    case PS2_MOUSE_DISABLE:
+        m->enabled = val == PS2_MOUSE_ENABLE;
+        ps2_mouse_forget(m);
+        ps2_mouse_reply(m, PS2_MOUSE_ACK);
+        break;
+    case PS2_MOUSE_DEFAULTS:
+        ps2_mouse_defaults(m);
+        ps2_mouse_reply(m, PS2_MOUSE_ACK);
+        break;
+    case PS2_MOUSE_RESEND:
+        ps2_mouse_reply(m, m->out.last);
+        break;
+    case PS2_MOUSE_RESET:
+        ps2_mouse_reset(m);
+        ps2_out_reply(&m->out, passed, sizeof(passed));
+        break;
+    default:
+        ps2_mouse_reply(m, PS2_MOUSE_AGAIN);
     }
-    if (!ps2_mouse_command(s, val)) {
-        ps2_reply(&s->q, REPLY_RESEND);
-        return;
-    }
-    ps2_reply(&s->q, REPLY_ACK);
-    if (val == CMD_STATUS) {
-        ps2_mouse_status(s);
-    } else if (val == CMD_READ) {
-        ps2_mouse_read_data(s);
-    } else if (val == CMD_ID) {
-        ps2_reply(&s->q, s->id);
-    } else if (val == CMD_RESET) {
-        ps2_reply(&s->q, REPLY_GOOD);
-        ps2_reply(&s->q, MOUSE_STANDARD);
-    } else if (val == CMD_ENABLE) {
-        input_handler_activate(s->handler);
+}
+
+void ps2_mouse_write(Ps2Mouse *m, uint8_t byte)
+{
+    if (m->wrap && byte != PS2_MOUSE_RESET && byte != PS2_MOUSE_END_WRAP) {
+        ps2_mouse_reply(m, byte);
+    } else if (!ps2_mouse_argument(m, byte)) {
+        ps2_mouse_command(m, byte);
+        if (byte == PS2_MOUSE_ENABLE) {
+            input_handler_activate(m->input); /* before a tablet that the guest does not use any more */
+        }
     }
 }
 
-void ps2_mouse_write(Ps2Mouse *s, uint8_t val)
+/* ---- life ---- */
+
+void ps2_mouse_init(Ps2Mouse *m, IrqLine ready)
 {
-    ps2_mouse_take(s, val);
-    s->ready(s->opaque);
+    m->out.ready = ready;
+    m->input = input_handler_add(&ps2_mouse_input_ops, m);
 }
 
-uint8_t ps2_mouse_pop(Ps2Mouse *s)
+void ps2_mouse_destroy(Ps2Mouse *m)
 {
-    uint8_t v = ps2_pop(&s->q);
-    ps2_mouse_flush(s);
-    return v;
-}
-
-void ps2_mouse_reset(Ps2Mouse *s)
-{
-    memset(&s->q, 0, sizeof(s->q));
-    ps2_mouse_defaults(s);
-    s->id = MOUSE_STANDARD;
-    s->buttons = 0;
-}
-
-void ps2_mouse_init(Ps2Mouse *s, void (*ready)(void *opaque), void *opaque)
-{
-    s->ready = ready;
-    s->opaque = opaque;
-    s->handler = input_handler_add(&ps2_mouse_ops, s);
-}
-
-void ps2_mouse_destroy(Ps2Mouse *s)
-{
-    input_handler_remove(s->handler);
-    s->handler = NULL;
+    input_handler_remove(m->input);
+    m->input = NULL;
 }
 
 static bool ps2_mouse_post_load(void *opaque, int version, Error **errp)
 {
-    Ps2Mouse *s = opaque;
-    bool far = s->dx < -MOUSE_FAR || s->dx > MOUSE_FAR || s->dy < -MOUSE_FAR || s->dy > MOUSE_FAR ||
-               s->dz < -MOUSE_FAR || s->dz > MOUSE_FAR;
+    Ps2Mouse *m = opaque;
     (void)version;
-    if (!ps2_queue_valid(&s->q) || far || (s->pending && s->pending != CMD_RATE && s->pending != CMD_RESOLUTION) ||
-        (s->id != MOUSE_STANDARD && s->id != MOUSE_WHEEL && s->id != MOUSE_EXPLORER) || s->resolution > 3 ||
-        s->buttons > 0x1f) {
-        error_set(errp, "state of the mouse is not one that it can have");
+    if (m->id != 0 && m->id != 3 && m->id != 4) {
+        error_set(errp, "mouse of type %u, but there are 0, 3 and 4", m->id);
+        return false;
+    }
+    if (m->command && m->command != PS2_MOUSE_RESOLUTION && m->command != PS2_MOUSE_RATE) {
+        error_set(errp, "command 0x%02x has no argument to wait for", m->command);
+        return false;
+    }
+    if (m->resolution > 3 || !ps2_mouse_rate_valid(m->rate)) {
+        error_set(errp, "resolution %u and sample rate %u are not both possible", m->resolution, m->rate);
+        return false;
+    }
+    if (m->dx != ps2_mouse_add(m->dx, 0) || m->dy != ps2_mouse_add(m->dy, 0) || m->dz != ps2_mouse_add(m->dz, 0)) {
+        error_set(errp, "movement (%d, %d, %d) is beyond %d", m->dx, m->dy, m->dz, PS2_MOUSE_FAR);
         return false;
     }
     return true;
 }
 
 static const VMStateField ps2_mouse_fields[] = {
-    VMS_STRUCT(Ps2Mouse, q, ps2_queue_state), VMS_UINT(Ps2Mouse, pending), VMS_UINT(Ps2Mouse, id),
-    VMS_UINT(Ps2Mouse, rate), VMS_UINT(Ps2Mouse, resolution), VMS_UINT_ARRAY(Ps2Mouse, rates),
-    VMS_UINT(Ps2Mouse, enabled), VMS_UINT(Ps2Mouse, remote), VMS_UINT(Ps2Mouse, wrap), VMS_UINT(Ps2Mouse, scale2),
-    VMS_UINT(Ps2Mouse, buttons), VMS_UINT(Ps2Mouse, dx), VMS_UINT(Ps2Mouse, dy), VMS_UINT(Ps2Mouse, dz),
-    VMS_UINT(Ps2Mouse, moved), VMS_END
+    VMS_STRUCT(Ps2Mouse, out, ps2_out_state),
+    VMS_UINT(Ps2Mouse, id),
+    VMS_UINT(Ps2Mouse, rate),
+    VMS_UINT(Ps2Mouse, resolution),
+    VMS_UINT(Ps2Mouse, enabled),
+    VMS_UINT(Ps2Mouse, remote),
+    VMS_UINT(Ps2Mouse, wrap),
+    VMS_UINT(Ps2Mouse, scaling),
+    VMS_UINT(Ps2Mouse, command),
+    VMS_UINT_ARRAY(Ps2Mouse, rates),
+    VMS_UINT(Ps2Mouse, buttons),
+    VMS_UINT(Ps2Mouse, reported),
+    VMS_UINT(Ps2Mouse, dx),
+    VMS_UINT(Ps2Mouse, dy),
+    VMS_UINT(Ps2Mouse, dz),
+    VMS_END,
 };
-const VMState ps2_mouse_state = {
-    .name = "ps2-mouse", .version = 1, .fields = ps2_mouse_fields, .post_load = ps2_mouse_post_load,
-};
+const VMState ps2_mouse_state = { .name = "ps2-mouse", .version = 1, .fields = ps2_mouse_fields,
+                                  .post_load = ps2_mouse_post_load };

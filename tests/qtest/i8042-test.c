@@ -331,3 +331,66 @@ TEST(mouse_commands)
     CHECK_EQ(from_mouse(), 0xfe);
     qtest_end(t);
 }
+
+/* What the guest can do to both ports at random, resets included; then it works as on the first day. */
+TEST(hostile_sequences)
+{
+    start();
+    uint32_t x = 12345;
+    for (int i = 0; i < 4000; i++) {
+        x = x * 1664525 + 1013904223;
+        if (x >> 30 == 0) {
+            qtest_inb(t, x & 0x100 ? DATA : CMD);
+        } else {
+            qtest_outb(t, x & 0x100 ? DATA : CMD, (uint8_t)(x >> 16));
+        }
+        if (x >> 24 == 0x55) {
+            g_free(qtest_hmp(t, "sendkey pause 1"));
+        }
+    }
+    qtest_clock_step(t, 60000000000);
+    command(0x65); /* a byte of the controller's RAM shows when the reset has come */
+    qtest_outb(t, DATA, 0x99);
+    g_free(qtest_hmp(t, "system_reset"));
+    uint8_t mark = 0x99;
+    for (int i = 0; i < 5000 && mark == 0x99; i++) {
+        for (int n = 0; n < 300 && qtest_inb(t, CMD) & FULL; n++) {
+            qtest_inb(t, DATA);
+        }
+        command(0x25);
+        mark = qtest_inb(t, DATA);
+    }
+    CHECK_EQ(mark, 0);
+    set_mode(0x01);
+    command(0xaa);
+    EXPECT(0x55);
+    qtest_outb(t, DATA, 0xff);
+    EXPECT(0xfa, 0xaa);
+    sendkey("a");
+    EXPECT(0x1c, 0xf0, 0x1c);
+    qtest_end(t);
+}
+
+/* Each byte has an edge of its own, and the lines stay apart. */
+TEST(interrupts_per_byte)
+{
+    start();
+    set_mode(0x03);
+    unsigned before = qtest_irq_raised(t, 1), mouse_before = qtest_irq_raised(t, 12);
+    qtest_outb(t, DATA, 0xf2);
+    EXPECT(0xfa, 0xab, 0x83);
+    CHECK_EQ(qtest_irq_raised(t, 1) - before, 3);
+    CHECK_EQ(qtest_irq_raised(t, 12), mouse_before);
+    to_mouse(0xe9);
+    for (int i = 0; i < 4; i++) {
+        CHECK(qtest_irq(t, 12) && !qtest_irq(t, 1));
+        from_mouse();
+    }
+    CHECK_EQ(qtest_irq_raised(t, 12) - mouse_before, 4);
+    CHECK_EQ(qtest_irq_raised(t, 1) - before, 3);
+    command(0xd3);
+    qtest_outb(t, DATA, 0x77);
+    CHECK(qtest_irq(t, 12));
+    CHECK_EQ(from_mouse(), 0x77);
+    qtest_end(t);
+}

@@ -692,6 +692,10 @@ TEST(cd_table_of_contents_and_kin)
     CHECK_EQ(packet_in(t, mode, 256, buf, sizeof(buf)), 8 + 8 + 16 + 20);
     static const uint8_t disc[12] = { 0x51, 0, 0, 0, 0, 0, 0, 0, 200 };
     CHECK_EQ(packet_in(t, disc, 256, buf, sizeof(buf)), 34);
+    static const uint8_t ready[12] = { 0x00 };
+    CHECK_EQ(packet_in(t, ready, 0, buf, sizeof(buf)), 0); /* no data, so no room is fine (as SeaBIOS does it) */
+    CHECK_EQ(packet_in(t, mode, 0, buf, sizeof(buf)), 0);  /* aborted: no sense key */
+    CHECK_EQ(qtest_inb(t, CD + 1), 4);
     static const uint8_t cut[12] = { 0x12, 0, 0, 0, 5 };
     CHECK_EQ(packet_in(t, cut, 256, buf, sizeof(buf)), 5);
     qtest_end(t);
