@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Debian's network installer (packages debian-installer-12-netboot-i386 and -amd64) by -kernel: its own kernel, its initramfs
+"""Debian's network installer (package debian-installer-12-netboot-i386) by -kernel: its own kernel, its initramfs
 with udev and its user interface, to the language screen on the serial console, and one key further."""
 import os
 
