@@ -141,8 +141,8 @@ $(BUILD)/tests/guest/%.bin: tests/guest/%.S tests/guest/rom.ld
 
 .PHONY: test-programs fuzz-programs guests
 guests: $(GUESTS)
-test-programs: $(LINKED_TESTS) $(QTESTS)
-fuzz-programs: $(FUZZ_TESTS)
+test-programs: $(LINKED_TESTS) $(QTESTS) firmware
+fuzz-programs: $(FUZZ_TESTS) firmware
 
 # What must be installed for `make run` and for the tests. Where that cannot be, go on: tests that lack something are
 # skipped and say why.

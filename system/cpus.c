@@ -215,8 +215,9 @@ static void vcpu_run_guest(Vcpu *v)
     bql_unlock();
     accel_current()->vcpu_run(v);
     assert(!bql_held());
-    bql_lock();
+    /* Before the lock is waited for: its holder may be waiting for this vCPU to be out of guest code. */
     atomic_store(&v->in_run, false);
+    bql_lock();
 }
 
 static void vcpu_park(Vcpu *v, unsigned seen)

@@ -43,7 +43,8 @@ typedef struct MachineConfig {
     const char *name;
     bool hpet, acpi, smm, usb;
     bool rtc_localtime;
-    int64_t rtc_offset_s;  /* guest's clock = host's + this */
+    int64_t rtc_start_s;   /* with rtc_start_given: what the RTC shows at start, seconds since 1970; else the host's time */
+    bool rtc_start_given;
     int rtc_clock;         /* ClockKind that drives the RTC */
     bool rtc_slew;
     GPtrArray *smbios_args, *acpitable_args, *fw_cfg_args; /* of char *; may be NULL */

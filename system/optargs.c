@@ -257,7 +257,7 @@ bool optargs_boot(void *opaque, const char *value, Error **errp)
 }
 
 /* "2006-06-17T16:01:21" or "2006-06-17", in UTC. */
-static bool optargs_rtc_date(const char *text, int64_t *offset_s, Error **errp)
+static bool optargs_rtc_date(const char *text, int64_t *start_s, Error **errp)
 {
     struct tm tm = { 0 };
     const char *end = strptime(text, strchr(text, 'T') ? "%Y-%m-%dT%H:%M:%S" : "%Y-%m-%d", &tm);
@@ -265,7 +265,7 @@ static bool optargs_rtc_date(const char *text, int64_t *offset_s, Error **errp)
         error_set(errp, "base=%s must be utc, localtime or a date like 2006-06-17T16:01:21 or 2006-06-17", text);
         return false;
     }
-    *offset_s = (int64_t)timegm(&tm) - (int64_t)time(NULL);
+    *start_s = (int64_t)timegm(&tm);
     return true;
 }
 
@@ -284,7 +284,8 @@ bool optargs_rtc(void *opaque, const char *value, Error **errp)
     bool ok = true;
     if (base) {
         c->rtc_localtime = !strcmp(base, "localtime");
-        ok = c->rtc_localtime || !strcmp(base, "utc") || optargs_rtc_date(base, &c->rtc_offset_s, errp);
+        c->rtc_start_given = !c->rtc_localtime && strcmp(base, "utc");
+        ok = !c->rtc_start_given || optargs_rtc_date(base, &c->rtc_start_s, errp);
     }
     if (ok && clock) {
         ok = g_strv_contains(clocks, clock);

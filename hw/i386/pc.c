@@ -153,6 +153,18 @@ static bool pc_hpet_msi(void *opaque, uint64_t addr, uint32_t data)
     return apic_deliver_msi(&b->apics, addr, data);
 }
 
+/* Seconds since 1970 that the RTC shows at start: -rtc base=. */
+static int64_t pc_rtc_start(const MachineConfig *cfg)
+{
+    int64_t now = clock_ns(CLOCK_KIND_HOST) / NS_PER_SEC;
+    GDateTime *local = cfg->rtc_localtime ? g_date_time_new_from_unix_local(now) : NULL;
+    if (local) {
+        now += g_date_time_get_utc_offset(local) / G_TIME_SPAN_SECOND;
+        g_date_time_unref(local);
+    }
+    return cfg->rtc_start_given ? cfg->rtc_start_s : now;
+}
+
 static bool pc_create_timers(PcBoard *b, Error **errp)
 {
     const MachineConfig *cfg = &b->m->cfg;
@@ -167,8 +179,7 @@ static bool pc_create_timers(PcBoard *b, Error **errp)
         pit_irq = device_irq_in(b->hpet, HPET_IN_PIT);
         rtc_irq = device_irq_in(b->hpet, HPET_IN_RTC);
     }
-    Mc146818Config rtc = { .clock = (ClockKind)cfg->rtc_clock,
-                           .start_s = clock_ns(CLOCK_KIND_HOST) / NS_PER_SEC + cfg->rtc_offset_s };
+    Mc146818Config rtc = { .clock = (ClockKind)cfg->rtc_clock, .start_s = pc_rtc_start(cfg) };
     b->pit = i8254_create(b->isa, 0x40, pit_irq, errp);
     b->rtc = b->pit ? mc146818_create(b->isa, &rtc, rtc_irq, errp) : NULL;
     return b->rtc && pcspk_create(b->isa, b->pit, errp);

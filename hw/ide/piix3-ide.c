@@ -170,6 +170,7 @@ static bool piix3_ide_realize(Device *dev, Error **errp)
         error_set(errp, "piix3-ide is part of the machine and cannot be added with -device");
         return false;
     }
+    st_le16(s->pci.config + PCI_STATUS, PCI_STATUS_FAST_BACK | PCI_STATUS_DEVSEL_MEDIUM);
     memset(s->pci.wmask + IDE_TIMING, 0xff, IDE_TIMING_LEN);
     mem_init_io(&s->bm_io, &piix3_ide_bm_ops, s, "piix3-ide-bus-master", 16);
     pci_add_bar(&s->pci, 4, PCI_BAR_IO, &s->bm_io);
@@ -200,7 +201,6 @@ static void piix3_ide_unrealize(Device *dev)
 static void piix3_ide_reset(Device *dev)
 {
     Piix3Ide *s = container_of(dev, Piix3Ide, pci.dev);
-    st_le16(s->pci.config + PCI_STATUS, PCI_STATUS_FAST_BACK | PCI_STATUS_DEVSEL_MEDIUM);
     memset(s->pci.config + IDE_TIMING, 0, IDE_TIMING_LEN);
     memset(s->timing, 0, sizeof(s->timing));
     for (unsigned i = 0; i < 2; i++) {

@@ -278,8 +278,18 @@ unsigned pci_add_capability(PciDevice *d, uint8_t id, unsigned len)
     return at;
 }
 
+/* A state that was refused half-way may have left anything in the bits that say which device this is. */
+static void pci_restore_identity(PciDevice *d)
+{
+    for (unsigned i = 0; i < sizeof(d->header) && d->header_known; i++) {
+        uint8_t free_bits = d->wmask[i] | d->w1cmask[i];
+        d->config[i] = (uint8_t)((d->config[i] & free_bits) | (d->header[i] & ~free_bits));
+    }
+}
+
 void pci_reset_common(PciDevice *d)
 {
+    pci_restore_identity(d);
     pci_set_intx(d, 0);
     st_le16(d->config + PCI_COMMAND, 0);
     for (unsigned i = PCI_STATUS; i < PCI_STATUS + 2; i++) {
@@ -296,6 +306,7 @@ void pci_reset_common(PciDevice *d)
     }
     pci_update_mappings(d);
     memcpy(d->header, d->config, sizeof(d->header));
+    d->header_known = true;
 }
 
 /* ---- state ---- */

@@ -69,6 +69,7 @@ struct PciDevice {
     uint8_t intx_level; /* what the device drives */
     uint8_t intx_shown; /* what the bus counts of it: pci.c's own */
     uint8_t header[64]; /* the header after reset: pci.c's own, tells what a loaded state may not change */
+    bool header_known;
     MemRegion bus_master; /* container: alias of memory, enabled by PCI_COMMAND_MASTER */
     MemRegion bus_master_view; /* that alias */
     AddressSpace dma;   /* what the device reaches by DMA */

@@ -150,6 +150,21 @@ TEST(pause_while_vcpus_fight_for_the_lock)
     end();
 }
 
+/* Who holds the big lock may wait for a vCPU to be out of guest code: the vCPU is out before it wants the lock. */
+TEST(out_of_guest_code_before_the_lock_is_wanted)
+{
+    start(1, SPIN);
+    vm_start();
+    Vcpu *v = vcpu_get(0);
+    WAIT_FOR(atomic_load(&v->in_run));
+    int64_t limit = clock_ns(CLOCK_KIND_REALTIME) + 5 * NS_PER_SEC;
+    vcpu_kick(v); /* and the lock stays here */
+    while (atomic_load(&v->in_run)) {
+        CHECK(clock_ns(CLOCK_KIND_REALTIME) < limit);
+    }
+    end();
+}
+
 /* Each event that comes while a vCPU halts is taken, however close to its going to sleep. */
 TEST(no_wakeup_is_lost)
 {

@@ -21,11 +21,13 @@ typedef enum Enc {
     VEX_RVM, VEX_RMV, VEX_VM, VEX_RM_I8, /* VEX: order of dst, vvvv, r/m */
     STRING,               /* rSI, rDI, rCX prepared */
     STACK, STACK_R, STACK_I, /* rSP points into the data */
+    STACK_RM,             /* as RM: PUSH, POP; JMP, CALL to the second exit */
+    PLAIN_I8,             /* opcode and imm8 */
     BRANCH8, BRANCH32,    /* relative, to the second exit */
 } Enc;
 
 enum { MEM_ONLY = 1, REG_ONLY = 2, LOCKABLE = 4, MEM_UNSCALED = 8 /* bit string: register offset is made small */, DIVIDES = 16,
-       ALIGN16 = 32, RAX_OFTEN = 64 };
+       ALIGN16 = 32, RAX_OFTEN = 64, COMPAT = 128 /* 32-bit code */ };
 /* Flags that the manuals leave undefined; some depend on the count. */
 #define U_NONE 0
 #define U_AF FL_AF
@@ -185,6 +187,34 @@ static const FormRow forms_stack[] = {
     { "push r", STACK_R, 0, 0, 0x50, 0, S2 | S8, 0, 0, -1 }, { "pop r", STACK_R, 0, 0, 0x58, 0, S2 | S8, 0, 0, -1 },
     { "push iz", STACK_I, 0, 0, 0x68, 0, S2 | S8, 0, 0, -1 }, { "push ib", STACK_I, 0, 0, 0x6a, 0, S2 | S8, 0, 0, -1 },
     { "enter", STACK_I, 0, 0, 0xc8, 0, S8, 0, 0, -1 }, { "leave", STACK, 0, 0, 0xc9, 0, S8, 0, 0, -1 },
+    { "push rm", STACK_RM, 0, 0, 0xff, 6, S2 | S4, 0, 0, -1 }, { "pop rm", STACK_RM, 0, 0, 0x8f, 0, S2 | S4, 0, 0, -1 },
+    { "call rm", STACK_RM, 0, 0, 0xff, 2, S4, 0, 0, -1 }, { "jmp rm", STACK_RM, 0, 0, 0xff, 4, S4, 0, 0, -1 },
+    { "ret", STACK, 0, 0, 0xc3, 0, S4, 0, 0, -1 }, { "ret i16", STACK, 0, 0, 0xc2, 0, S4, 0, 0, -1 },
+    { "call rel32", BRANCH32, 0, 0, 0xe8, 0, S4, 0, 0, -1 },
+    { NULL, 0, 0, 0, 0, 0, 0, 0, 0, 0 },
+};
+
+#define U_DAA FL_OF
+#define U_AAA (FL_OF | FL_SF | FL_ZF | FL_PF)
+#define U_AAM (FL_OF | FL_AF | FL_CF)
+
+/* Not in 64-bit code. */
+static const FormRow forms_legacy[] = {
+    { "daa", NONE, 0, 0, 0x27, 0, S4, COMPAT, U_DAA, -1 }, { "das", NONE, 0, 0, 0x2f, 0, S4, COMPAT, U_DAA, -1 },
+    { "aaa", NONE, 0, 0, 0x37, 0, S4, COMPAT, U_AAA, -1 }, { "aas", NONE, 0, 0, 0x3f, 0, S4, COMPAT, U_AAA, -1 },
+    { "aam", PLAIN_I8, 0, 0, 0xd4, 0, S4, COMPAT, U_AAM, -1 }, { "aad", PLAIN_I8, 0, 0, 0xd5, 0, S4, COMPAT, U_AAM, -1 },
+    { "salc", NONE, 0, 0, 0xd6, 0, S4, COMPAT, 0, -1 },
+    { "inc r", OPREG, 0, 0, 0x40, 0, S2 | S4, COMPAT, 0, -1 }, { "dec r", OPREG, 0, 0, 0x48, 0, S2 | S4, COMPAT, 0, -1 },
+    { "push r", STACK_R, 0, 0, 0x50, 0, S2 | S4, COMPAT, 0, -1 }, { "pop r", STACK_R, 0, 0, 0x58, 0, S2 | S4, COMPAT, 0, -1 },
+    { "push iz", STACK_I, 0, 0, 0x68, 0, S2 | S4, COMPAT, 0, -1 }, { "push ib", STACK_I, 0, 0, 0x6a, 0, S2 | S4, COMPAT, 0, -1 },
+    { "pusha", STACK, 0, 0, 0x60, 0, S2 | S4, COMPAT, 0, -1 }, { "popa", STACK, 0, 0, 0x61, 0, S2 | S4, COMPAT, 0, -1 },
+    { "enter", STACK_I, 0, 0, 0xc8, 0, S2 | S4, COMPAT, 0, -1 }, { "leave", STACK, 0, 0, 0xc9, 0, S2 | S4, COMPAT, 0, -1 },
+    { "lahf", NONE, 0, 0, 0x9f, 0, S4, COMPAT, 0, -1 }, { "cbw", NONE, 0, 0, 0x98, 0, S2 | S4, COMPAT, 0, -1 },
+    { "add rm,r", RM_R, 0, 0, 0x00, 0, S1 | S2 | S4, COMPAT | REG_ONLY, 0, -1 },
+    { "shl rm,cl", RM_CL, 0, 0, 0xd2, 4, S1 | S2 | S4, COMPAT | REG_ONLY, U_SHIFT, -1 },
+    { "movs", STRING, 0, 0, 0xa4, 0, S1 | S2 | S4, COMPAT, 0, -1 }, { "rep stos", STRING, 0xf3, 0, 0xaa, 0, S1 | S2 | S4, COMPAT, 0, -1 },
+    { "jcxz", BRANCH8, 0x67, 0, 0xe3, 0, S4, COMPAT, 0, -1 }, { "jecxz", BRANCH8, 0, 0, 0xe3, 0, S4, COMPAT, 0, -1 },
+    { "loop", BRANCH8, 0, 0, 0xe2, 0, S4, COMPAT, 0, -1 }, { "jb", BRANCH8, 0, 0, 0x72, 0, S4, COMPAT, 0, -1 },
     { NULL, 0, 0, 0, 0, 0, 0, 0, 0, 0 },
 };
 
@@ -203,9 +233,11 @@ static void put(Case *c, uint64_t v, unsigned size)
     c->len += size;
 }
 
+static unsigned random_regs = 16; /* how many there are */
+
 static uint8_t random_reg(void)
 {
-    return (uint8_t)(native_random() >> 20 & 15);
+    return (uint8_t)(native_random() >> 20 & (random_regs - 1));
 }
 
 /* Data address for an operand of up to 16 bytes: anywhere, sometimes across the pages' border. */
@@ -242,7 +274,7 @@ static void put_opcode(Case *c, const FormRow *f, unsigned size, uint8_t reg, ui
     if (f->prefix) {
         put(c, f->prefix, 1);
     }
-    if (!rex && size == 1 && rex_ok && (native_random() & 1)) {
+    if (!rex && size == 1 && rex_ok && random_regs == 16 && (native_random() & 1)) {
         rex = 0x40; /* SPL.. instead of AH.. */
     }
     if (rex) {
@@ -367,7 +399,7 @@ static void make_string(Case *c, const FormRow *f, unsigned size)
     c->in.regs[7] = r & 1 ? c->in.regs[6] + (r >> 30 & 31) : NATIVE_DATA + 0xc00 + (r >> 20 & 0x7ff);
     c->in.regs[1] = r >> 40 & 63;
     if (r >> 50 & 1) { /* something to find equal */
-        memcpy(native_data() + (c->in.regs[7] - NATIVE_DATA), native_data() + (c->in.regs[6] - NATIVE_DATA), 128);
+        memmove(native_data() + (c->in.regs[7] - NATIVE_DATA), native_data() + (c->in.regs[6] - NATIVE_DATA), 128);
     }
     if (r >> 51 & 1) {
         memset(native_data() + (c->in.regs[7] - NATIVE_DATA), (int)(uint8_t)c->in.regs[0], 100);
@@ -400,7 +432,14 @@ static void make_stack(Case *c, const FormRow *f, unsigned size)
         return;
     }
     put(c, f->op, 1);
-    if (f->op == 0x6a) {
+    if (f->op == 0xc2 || f->op == 0xc3) {
+        uint64_t at = c->in.regs[4] & ~(uint64_t)7;
+        c->in.regs[4] = at;
+        if (f->op == 0xc2) {
+            put(c, native_random() >> 20 & 0x7ff, 2);
+        }
+        st_le64(native_data() + (at - NATIVE_DATA), native_random() & 7 ? NATIVE_CODE + c->len + 32 : (uint64_t)1 << 47 | at);
+    } else if (f->op == 0x6a) {
         put(c, native_value(), 1);
     } else if (f->op == 0x68) {
         put(c, native_value(), size == 2 ? 2 : 4);
@@ -411,8 +450,35 @@ static void make_stack(Case *c, const FormRow *f, unsigned size)
     }
 }
 
+/* PUSH, POP, JMP, CALL of a register or of memory that holds the target. */
+static void make_stack_rm(Case *c, const FormRow *f, unsigned size, bool mem)
+{
+    bool jumps = f->ext == 2 || f->ext == 4;
+    uint8_t rm = random_reg();
+    uint64_t at = random_address(1);
+
+    while (rm == 4) {
+        rm = random_reg();
+    }
+    c->in.regs[4] = random_address(1);
+    put_opcode(c, f, size, f->ext, rm, 0, false);
+    if (mem) {
+        put_memory(c, f->ext, rm, 4, 0, at);
+    } else {
+        put(c, (uint64_t)(0xc0 | f->ext << 3 | (rm & 7)), 1);
+    }
+    if (jumps && mem) {
+        st_le64(native_data() + (at - NATIVE_DATA), NATIVE_CODE + c->len + 32);
+    } else if (jumps) {
+        c->in.regs[rm] = NATIVE_CODE + c->len + 32;
+    }
+}
+
 static void make_branch(Case *c, const FormRow *f)
 {
+    if (f->op == 0xe8) {
+        c->in.regs[4] = random_address(1);
+    }
     if (native_random() & 1) {
         c->in.regs[1] &= 3;
     }
@@ -429,8 +495,10 @@ static void make_branch(Case *c, const FormRow *f)
 static void make_case(Case *c, const FormRow *f, unsigned size, bool mem)
 {
     memset(c, 0, sizeof(*c));
+    c->in.compat = f->how & COMPAT;
+    random_regs = c->in.compat ? 8 : 16;
     for (unsigned r = 0; r < 16; r++) {
-        c->in.regs[r] = native_value();
+        c->in.regs[r] = c->in.compat ? (uint32_t)native_value() : native_value();
     }
     c->in.flags = native_random() & FL_ARITH;
     if (f->how & DIVIDES) {
@@ -444,6 +512,11 @@ static void make_case(Case *c, const FormRow *f, unsigned size, bool mem)
     case STACK:
     case STACK_R:
     case STACK_I: make_stack(c, f, size); break;
+    case STACK_RM: make_stack_rm(c, f, size, mem); break;
+    case PLAIN_I8:
+        put(c, f->op, 1);
+        put(c, native_random() & 1 ? 10 : native_value(), 1);
+        break;
     case BRANCH8:
     case BRANCH32: make_branch(c, f); break;
     case NONE:
@@ -540,7 +613,7 @@ static bool run_form(const FormRow *f, unsigned size, bool mem, unsigned cases)
 
 static bool has_modrm(Enc e)
 {
-    return e <= R_RM_IZ || is_vex(e);
+    return e <= R_RM_IZ || is_vex(e) || e == STACK_RM;
 }
 
 static void run_table(const FormRow *table)
@@ -583,3 +656,4 @@ TEST(atomic) { run_table(forms_atomic); }
 TEST(branch) { run_table(forms_branch); }
 TEST(string) { run_table(forms_string); }
 TEST(stack) { run_table(forms_stack); }
+TEST(legacy) { run_table(forms_legacy); }

@@ -98,6 +98,8 @@ static bool setup_host(void)
     if (host_code == MAP_FAILED || host_data == MAP_FAILED) {
         return false;
     }
+    /* 64-bit processes have null selectors here, which 32-bit code cannot use; 0x2b is Linux' flat data segment */
+    __asm__ volatile("mov %0, %%ds\n mov %0, %%es" : : "r"(0x2b));
     sigaltstack(&alt, NULL);
     sigaction(SIGSEGV, &sa, NULL);
     sigaction(SIGBUS, &sa, NULL);
@@ -154,8 +156,8 @@ static bool setup_guest(void)
     return true;
 }
 
-/* 64-bit code at privilege level 3. */
-static void setup_mode(void)
+/* 64-bit or 32-bit code at privilege level 3. */
+static void setup_mode(bool compat)
 {
     static const uint32_t data = SEG_A | SEG_W | SEG_S | SEG_P | SEG_DB | SEG_G | 3u << SEG_DPL_SHIFT;
 
@@ -169,10 +171,9 @@ static void setup_mode(void)
     for (unsigned s = 0; s <= SEG_GS; s++) {
         guest->seg[s] = (X86Seg){ .sel = 0x2b, .attr = data, .limit = UINT32_MAX };
     }
-    guest->seg[SEG_CS] = (X86Seg){ .sel = 0x33, .limit = UINT32_MAX,
-                                   .attr = (data & ~(uint32_t)SEG_DB) | SEG_CODE | SEG_L };
+    guest->seg[SEG_CS] = (X86Seg){ .sel = compat ? 0x23 : 0x33, .limit = UINT32_MAX,
+                                   .attr = (compat ? data : (data & ~(uint32_t)SEG_DB) | SEG_L) | SEG_CODE };
     x86_update_mode(guest);
-    tlb_flush_all(guest);
 }
 
 bool native_setup(void)
@@ -182,7 +183,8 @@ bool native_setup(void)
     if (state < 0) {
         state = sizeof(void *) == 8 && setup_host() && setup_guest();
         if (state) {
-            setup_mode();
+            setup_mode(false);
+            tlb_flush_all(guest);
         }
     }
     return state;
@@ -199,6 +201,35 @@ uint8_t *native_data(void)
 }
 
 /* The instruction, then two exits: at its end, and 32 bytes further on, for branches. */
+#define EXITS64 (NATIVE_CODE + 0x200) /* from 32-bit code: two jumps to the exits, 16 bytes each */
+#define ENTRY32 (NATIVE_CODE + 0x300)
+#define HOST_CS32 0x23 /* Linux' segments */
+#define HOST_CS64 0x33
+
+static void put_jump(uint8_t *at, uint64_t to)
+{
+    memcpy(at, (const uint8_t[]){ 0xff, 0x25, 0, 0, 0, 0 }, 6); /* jmp [rip] */
+    st_le64(at + 6, to);
+}
+
+static void put_host_code32(const uint8_t *code, unsigned len)
+{
+    uint8_t *entry = host_code + (ENTRY32 - NATIVE_CODE);
+
+    memset(host_code, 0x90, 64);
+    memcpy(host_code, code, len);
+    for (unsigned k = 0; k < 2; k++) {
+        uint8_t *at = host_code + len + k * 32;
+        at[0] = 0xea; /* far jump */
+        st_le32(at + 1, EXITS64 + k * 16);
+        st_le16(at + 5, HOST_CS64);
+        put_jump(host_code + (EXITS64 - NATIVE_CODE) + k * 16, (uint64_t)(uintptr_t)(k ? native_exit1 : native_exit0));
+    }
+    memcpy(entry, (const uint8_t[]){ 0xff, 0x2d, 0, 0, 0, 0 }, 6); /* far jmp [rip] */
+    st_le32(entry + 6, NATIVE_CODE);
+    st_le16(entry + 10, HOST_CS32);
+}
+
 static void put_host_code(const uint8_t *code, unsigned len)
 {
     uint8_t *p = host_code;
@@ -206,19 +237,20 @@ static void put_host_code(const uint8_t *code, unsigned len)
     memset(p, 0x90, 64);
     memcpy(p, code, len);
     for (unsigned k = 0; k < 2; k++) {
-        uint64_t to = (uint64_t)(uintptr_t)(k ? native_exit1 : native_exit0);
-        uint8_t *at = p + len + k * 32;
-        memcpy(at, (const uint8_t[]){ 0xff, 0x25, 0, 0, 0, 0 }, 6);
-        st_le64(at + 6, to);
+        put_jump(p + len + k * 32, (uint64_t)(uintptr_t)(k ? native_exit1 : native_exit0));
     }
 }
 
 static void run_host(const uint8_t *code, unsigned len, const NativeState *in, NativeState *out)
 {
-    put_host_code(code, len);
+    if (in->compat) {
+        put_host_code32(code, len);
+    } else {
+        put_host_code(code, len);
+    }
     memcpy(native_frame.regs, in->regs, sizeof(in->regs));
     native_frame.flags = in->flags | 0x202;
-    native_frame.entry = NATIVE_CODE;
+    native_frame.entry = in->compat ? ENTRY32 : NATIVE_CODE;
     native_frame.taken = 0;
     out->vector = -1;
     out->error = 0;
@@ -256,6 +288,9 @@ static void run_guest(const uint8_t *code, unsigned len, const NativeState *in, 
     uint8_t bytes[NATIVE_MAX_INSN] = { 0 };
 
     memcpy(bytes, code, len);
+    if (in->compat == !(guest->mode & MODE_CODE32)) {
+        setup_mode(in->compat);
+    }
     memcpy(guest->regs, in->regs, sizeof(in->regs));
     guest->regs[R_RIP] = NATIVE_CODE;
     guest->eflags = (guest->eflags & ~(uint32_t)FL_DF) | ((uint32_t)in->flags & FL_DF);

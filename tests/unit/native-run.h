@@ -20,6 +20,7 @@ typedef struct NativeState {
     uint64_t rip;    /* afterwards */
     int vector;      /* exception, -1: none */
     uint64_t error;  /* of it; native page faults: not compared */
+    bool compat;     /* run it as 32-bit code */
 } NativeState;
 
 /* False: cannot be done here (not an x86-64 host, address taken). */
