@@ -33,7 +33,7 @@ build/config.mk: build/config.stamp
 
 # ---- sources -------------------------------------------------------------------------------------------------
 
-FOLDERS := util block net audio chardev ui migration system target/i386 accel accel/* hw/* monitor
+FOLDERS := util block net audio chardev ui migration system target/i386 accel accel/* hw/* monitor gdb
 SRCS := $(wildcard $(addsuffix /*.c,$(FOLDERS)))
 TOOL_SRCS := $(wildcard tools/*.c)
 

@@ -221,5 +221,13 @@ const TargetOps target_ops = {
     .get_pc = cpu_op_get_pc,
     .get_register = regnames_get,
     .disassemble = cpu_disassemble,
+    .print_tlb = mmu_print_tlb,
+    .print_mem = mmu_print_mem,
+    .debug_update = gdb_debug_update,
+    .gdb_description = gdb_description,
+    .gdb_registers = gdb_registers,
+    .gdb_read = gdb_read,
+    .gdb_write = gdb_write,
+    .set_pc = gdb_set_pc,
     .cpuid_features = cpu_op_cpuid_features,
 };
