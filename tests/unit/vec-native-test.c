@@ -107,7 +107,8 @@ static bool run_case(const VecForm *f, unsigned n, bool *faulted)
     *faulted = host.vector >= 0;
     forgive_memory(f, c.at);
     /* how many elements a faulting gather has done is up to the CPU */
-    if (native_same(&host, &emu, 0, why, sizeof(why)) && same_fault(f, &host, &emu, why, sizeof(why)) && same_xstate(!(f->vsib && *faulted), why, sizeof(why))) {
+    if (native_same(&host, &emu, 0, why, sizeof(why)) && same_fault(f, &host, &emu, why, sizeof(why)) &&
+        same_xstate(!(f->vsib && *faulted), why, sizeof(why))) {
         return true;
     }
     report(f, &c, n, why);
