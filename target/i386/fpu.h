@@ -16,6 +16,8 @@ void fpu_check_mmx(X86Cpu *cpu);
 void fpu_check_sse(X86Cpu *cpu);
 void fpu_check_avx(X86Cpu *cpu);
 
+/* Another status word, with registers staying where they are physically: ST(i) move with TOP. */
+void fpu_set_fsw(X86Cpu *cpu, uint16_t fsw);
 void fpu_init(X86Cpu *cpu);  /* FNINIT */
 void fpu_reset(X86Cpu *cpu); /* power-up values of x87, SSE and AVX state; called by x86_reset */
 /* What every MMX instruction does to the stack: TOP becomes 0 (MM registers are physical ones), all tags valid. */

@@ -185,6 +185,7 @@ static void xsave_write(X86Cpu *cpu, const Insn *i, XsaveForm form)
     uint64_t rfbm = xsave_mask(cpu), used = xsave_in_use(cpu), data = form == XSAVE_PLAIN ? rfbm : rfbm & used;
     uint64_t lin = area_linear(cpu, i, xsave_size(rfbm, false), 64, ACC_WRITE), bv, comp = 0;
 
+    mem_probe(cpu, lin, xsave_size(rfbm, false), ACC_WRITE);
     if (form == XSAVE_COMPACT) {
         bv = rfbm & used;
         if ((rfbm & XC_SSE) && cpu->mxcsr != MXCSR_DEFAULT) { /* XSAVEC and XSAVES look at MXCSR too */
@@ -195,7 +196,6 @@ static void xsave_write(X86Cpu *cpu, const Insn *i, XsaveForm form)
     } else {
         bv = (mem_load(cpu, lin + XSAVE_LEGACY, 8) & ~rfbm) | (rfbm & used);
     }
-    mem_probe(cpu, lin, xsave_size(rfbm, false), ACC_WRITE);
     if (data & XC_X87) {
         legacy_put_x87(cpu, i->opsize == 8, buf);
         mem_write_bytes(cpu, lin, buf, 24);
