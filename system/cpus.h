@@ -36,6 +36,7 @@ typedef struct VcpuIntc {
     bool (*set_base)(void *opaque, uint64_t val); /* false: #GP */
     bool (*msr_read)(void *opaque, uint32_t msr, uint64_t *val); /* 0x800-0x8ff, 0x6e0; false: #GP */
     bool (*msr_write)(void *opaque, uint32_t msr, uint64_t val);
+    void (*tsc_changed)(void *opaque); /* the TSC was written: a pending deadline moves; may be NULL */
 } VcpuIntc;
 
 /* Where a debugger wants a vCPU to stop.  The order is that of the remote protocol's Z packets. */
@@ -154,6 +155,7 @@ typedef struct TargetOps {
     bool (*gdb_write)(Vcpu *v, unsigned n, const uint8_t *buf); /* as many bytes; false: the CPU does not take this value */
     void (*set_pc)(Vcpu *v, uint64_t pc); /* an offset in the code segment, as the debugger sees it */
     uint32_t (*cpuid_features)(Vcpu *v, uint32_t *edx1, uint32_t *ecx1); /* returns leaf 1 EAX (signature) */
+    int64_t (*tsc_to_ns)(Vcpu *v, uint64_t tsc); /* the virtual time at which its TSC reads @tsc; may lie in the past */
 } TargetOps;
 extern const TargetOps target_ops;
 

@@ -2,14 +2,19 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """A guest's reboot: the machine starts again; with -no-reboot it ends with status 0. And what a shell on the serial
 console hears and says."""
+import re
+
 from linux import kernel
-from machine import Machine, run_cases
+from machine import Failure, Machine, run_cases
 
 
 def reboots():
-    with Machine(*kernel("cloud"), "-append", "console=ttyS0 quiet rhea.reboot") as machine:
+    with Machine(*kernel("cloud"), "-smp", "2", "-append", "console=ttyS0 rhea.reboot") as machine:
         machine.expect(r"RHEA-USERLAND", 400)
         machine.expect(r"RHEA-USERLAND", 400)
+        for complaint in ("soft lockup", "TSC warp", "rcu_.*self-detected stall"):
+            if re.search(complaint, machine.text):
+                raise Failure(f"a kernel says {complaint}")
         machine.hmp("quit")
         machine.expect_exit(0)
 
