@@ -10,6 +10,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from random import Random
 
 from cli import NONE, RHEA, case, fails, main, must, must_be, must_have
 
@@ -246,6 +247,37 @@ def kill_ends():
         g.send("k")
         must_be(g.end(), 0)
         must_have(g.process.stderr.read(), "terminated by the debugger")
+
+
+@case
+def hostile_peer():
+    """Random packets, running and stepping in between; fixed seed. The guest goes on as if nothing had been."""
+    random = Random(3)
+    starts = ["?", "g", "p", "m", "Z", "z", "H", "T", "vCont;", "c", "s", "q", "Q", "qRcmd,", "Z0,f0", "Z2,100", "Z4,1004", "G", "P"]
+    with Guest("-no-shutdown") as g:
+        g.connect()
+        for _ in range(1500):
+            tail = "".join(random.choice("0123456789abcdef,:;=.-csCS}*") for _ in range(random.randrange(20)))
+            body = (random.choice(starts) + tail).encode()
+            g.socket.sendall(b"$%s#%02x" % (body, sum(body) & 255) if random.randrange(9) else body)
+            if not random.randrange(4):
+                g.socket.sendall(b"\x03")
+            g.socket.setblocking(False)
+            try:
+                while g.socket.recv(65536):
+                    pass
+            except BlockingIOError:
+                pass
+            g.socket.settimeout(10)
+        must_be(g.process.poll(), None, "the emulator ended")
+        g.socket.sendall(b"#00$qC#b4")
+        end = time.monotonic() + 10
+        text = b""
+        while not re.search(rb"\$QC0[12]#..$", text):
+            must(time.monotonic() < end, f"no answer but {text[-100:]!r}")
+            text += g.socket.recv(65536)
+        g.process.terminate()
+        must_be(g.end(), 0)
 
 
 @case
