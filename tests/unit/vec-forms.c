@@ -5,7 +5,9 @@
  */
 #include "util/osdep.h"
 #include "tests/unit/vec-forms.h"
+#include "target/i386/cpuid.h"
 #include "target/i386/decode.h"
+#include "target/i386/fpu.h"
 
 int vec_class(const char *isa)
 {
@@ -326,6 +328,7 @@ void vec_random_state(uint8_t *x)
     random_x87(x);
     if (r & 1) {
         mxcsr |= (uint32_t)(r >> 8 & 0xe07f); /* rounding, FTZ, DAZ, flags */
+        mxcsr |= (r >> 24 & 7) == 0 && x86_has_feature(native_cpu(), CPUID_MISALIGNSSE) ? MXCSR_MM : 0;
     }
     if ((r & 6) == 0) {
         mxcsr &= ~(uint32_t)(r >> 32 & 0x1f80); /* unmasked */
@@ -380,7 +383,7 @@ static void put_area(uint8_t *p, unsigned room)
         area[512 + (r >> 32 & 63)] ^= (uint8_t)(1u << (r >> 40 & 7));
     }
     if ((r >> 44 & 15) == 0) {
-        st_le32(area + 24, ld_le32(area + 24) ^ 1u << ((r >> 48 & 15) + 18) % 32); /* MXCSR; not bit 17, misaligned SSE */
+        st_le32(area + 24, ld_le32(area + 24) ^ 1u << (r >> 48 & 31)); /* MXCSR */
     }
     memcpy(p, area, MIN(room, sizeof(area)));
 }
@@ -398,7 +401,7 @@ static void fill_operand(const VecForm *f, uint64_t at)
         put_area(p, (unsigned)(end - from));
     } else if (f->name && strstr(f->name, "ldmxcsr") && at == from && end - at >= 4) {
         uint64_t r = native_random();
-        st_le32(p, (uint32_t)(r & 0xffff) | (r >> 60 ? 0 : 1u << (18 + (r >> 20) % 14))); /* not bit 17, misaligned SSE */
+        st_le32(p, (uint32_t)(r & 0xffff) | (r >> 61 ? 0 : 1u << (r >> 20 & 31)));
     } else {
         vec_random_bytes(p, (unsigned)MIN(f->map ? 64 : 112, end - from));
     }

@@ -9,6 +9,7 @@
 #include "tests/unit/test.h"
 #include "tests/unit/vec-forms.h"
 #include "target/i386/cpuid.h"
+#include "target/i386/fpu.h"
 #include "target/i386/native.h"
 #include "util/bytes.h"
 
@@ -94,17 +95,16 @@ static void report(const VecForm *f, const VecCase *c, unsigned n, const char *w
 
 /* --- running -------------------------------------------------------------------------------------------------------- */
 
-/*
- * What FXSAVE, XSAVE and FNSTENV may write differently: MXCSR_MASK's misaligned-SSE bit (no model shows that feature), and the
- * record of the last x87 instruction.
- */
-static void forgive_memory(const VecForm *f, uint64_t at)
+/* With MXCSR.MM, AMD's CPUs read only the eight bytes that these use, though the operand has sixteen: no fault from the others. */
+static bool reads_half(const VecForm *f, const VecCase *c, const NativeState *host, const NativeState *emu)
 {
-    uint64_t off = at - NATIVE_DATA;
+    static const char *const starts[] = { "punpckl", "unpckl", "psrl", "psra", "psll" };
+    bool found = false;
 
-    if (f->name && strstr(f->name, "xsave") && off < NATIVE_DATA_SIZE - 32 && ld_le32(native_data() + off + 28) == 0x2ffff) {
-        native_data()[off + 30] = native_guest_data()[off + 30];
+    for (unsigned k = 0; k < G_N_ELEMENTS(starts) && f->name; k++) {
+        found |= !strncmp(f->name, starts[k], strlen(starts[k]));
     }
+    return found && !f->vex && (ld_le32(c->in.xstate + 24) & MXCSR_MM) && host->vector < 0 && emu->vector == EXC_PF;
 }
 
 static bool run_case(const VecForm *f, unsigned n, bool *faulted)
@@ -116,9 +116,12 @@ static bool run_case(const VecForm *f, unsigned n, bool *faulted)
     vec_case(&c, f);
     native_both(c.code, c.len, &c.in, &host, &emu);
     *faulted = host.vector >= 0;
-    forgive_memory(f, c.at);
+    if (reads_half(f, &c, &host, &emu)) {
+        return true;
+    }
     /* how many elements a faulting gather has done is up to the CPU */
-    if (native_same(&host, &emu, 0, why, sizeof(why)) && same_fault(f, &host, &emu, why, sizeof(why)) && same_xstate(!(f->vsib && *faulted), why, sizeof(why))) {
+    if (native_same(&host, &emu, 0, why, sizeof(why)) && same_fault(f, &host, &emu, why, sizeof(why)) &&
+        same_xstate(!(f->vsib && *faulted), why, sizeof(why))) {
         return true;
     }
     report(f, &c, n, why);
