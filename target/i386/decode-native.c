@@ -196,6 +196,7 @@ bool decode_native(const uint8_t *bytes, unsigned len, uint32_t mode, NativePlan
     for (unsigned k = 0; k < plan->nops; k++) {
         if (plan->op[k].kind == NK_MEM && plan->cls != NATIVE_X87) {
             plan->mem_align = native_alignment(name, plan->cls == NATIVE_AVX, plan->op[k].size);
+            plan->mem_align_always = strstr(name, "mova") || strstr(name, "movdqa") || strstr(name, "movnt");
         }
     }
     req.machine_mode = ZYDIS_MACHINE_MODE_LONG_64;

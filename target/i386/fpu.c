@@ -2,6 +2,12 @@
 /* What floating-point and vector instructions check, and the x87 state's views.  See fpu.h.  vCPU thread. */
 #include "util/osdep.h"
 #include "target/i386/fpu.h"
+#include "target/i386/cpuid.h"
+
+uint32_t fpu_mxcsr_mask(const X86Cpu *cpu)
+{
+    return 0xffff | (x86_has_feature(cpu, CPUID_MISALIGNSSE) ? MXCSR_MM : 0);
+}
 
 void fpu_check_x87(X86Cpu *cpu, bool waits)
 {

@@ -8,7 +8,7 @@
 
 enum { FSW_ES = 1u << 7 };
 #define MXCSR_DEFAULT 0x1f80u
-#define MXCSR_MASK 0xffffu
+#define MXCSR_MM (1u << 17) /* AMD: misaligned SSE operands allowed */
 
 /* Raises what an x87 instruction raises before it starts: #NM, and with @waits the pending #MF. */
 void fpu_check_x87(X86Cpu *cpu, bool waits);
@@ -25,6 +25,8 @@ void fpu_enter_mmx(X86Cpu *cpu);
 uint16_t fpu_full_tags(const X86Cpu *cpu); /* two bits a physical register */
 /* Recomputes FSW.ES and B from the exception flags and FCW's masks. */
 void fpu_update_es(X86Cpu *cpu);
+
+uint32_t fpu_mxcsr_mask(const X86Cpu *cpu); /* MXCSR's bits on this model */
 
 static inline unsigned fpu_top(const X86Cpu *cpu)
 {

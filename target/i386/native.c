@@ -32,7 +32,7 @@ static GMutex native_lock;
 static GHashTable *native_ops; /* key: plan's code and kinds as GBytes */
 static ExecMem native_mem;
 static size_t native_used;
-static struct sigaction native_old_fpe;
+static struct sigaction native_old_fpe, native_old_ill; /* who had the signals before */
 
 /* --- emitter ---------------------------------------------------------------------------------------------- */
 
@@ -181,28 +181,32 @@ static void emit_store(Emit *e, const NativePlan *p)
 #define NATIVE_FAULTED (1u << 31) /* in native_mxcsr_out */
 static const uint8_t native_tail[] = { 0xdb, 0xe3, 0x5b, 0xc3 }; /* fninit; pop rbx; ret: the first bytes of native_mem */
 
-static void native_fpe(int sig, siginfo_t *info, void *context)
+static void native_signal(int sig, siginfo_t *info, void *context)
 {
+    const struct sigaction *old = sig == SIGFPE ? &native_old_fpe : &native_old_ill;
     mcontext_t *m = &((ucontext_t *)context)->uc_mcontext;
     uintptr_t rip = (uintptr_t)m->gregs[REG_RIP], start = (uintptr_t)native_mem.rx;
 
     if (rip - start < native_mem.size) {
         X86Cpu *cpu = (X86Cpu *)m->gregs[REG_R8];
 
+        if (sig == SIGILL) { /* the host lacks what the model shows: the guest's exception, not our end; no state was stored */
+            x86_raise(cpu, EXC_UD);
+        }
         cpu->native_mxcsr_out = m->fpregs->mxcsr | NATIVE_FAULTED;
         m->fpregs->mxcsr = MXCSR_DEFAULT;
         m->gregs[REG_RIP] = (greg_t)start;
-    } else if (native_old_fpe.sa_flags & SA_SIGINFO) {
-        native_old_fpe.sa_sigaction(sig, info, context);
+    } else if (old->sa_flags & SA_SIGINFO) {
+        old->sa_sigaction(sig, info, context);
     } else {
-        sigaction(sig, &native_old_fpe, NULL); /* not a guest's: again, for whoever was there before */
+        sigaction(sig, old, NULL); /* not a guest's: again, for whoever was there before */
     }
 }
 
 /* Lock held, once. */
 static bool native_init(void)
 {
-    struct sigaction sa = { .sa_sigaction = native_fpe, .sa_flags = SA_SIGINFO | SA_ONSTACK | SA_NODEFER };
+    struct sigaction sa = { .sa_sigaction = native_signal, .sa_flags = SA_SIGINFO | SA_ONSTACK | SA_NODEFER };
 
     if (!execmem_init(&native_mem, NATIVE_CODE_BYTES, NULL)) {
         return false;
@@ -210,6 +214,7 @@ static bool native_init(void)
     memcpy(native_mem.rw, native_tail, sizeof(native_tail));
     native_used = align_up(sizeof(native_tail), 16);
     sigaction(SIGFPE, &sa, &native_old_fpe);
+    sigaction(SIGILL, &sa, &native_old_ill);
     return true;
 }
 
@@ -347,7 +352,7 @@ static uint64_t native_linear(X86Cpu *cpu, const Insn *i, const NativePlan *p, u
 {
     uint64_t lin = insn_linear(cpu, i, size, acc);
 
-    if (p->mem_align && (lin & (p->mem_align - 1u))) {
+    if (p->mem_align && (lin & (p->mem_align - 1u)) && (p->mem_align_always || !(cpu->mxcsr & MXCSR_MM))) {
         x86_raise_gp0(cpu);
     }
     return lin;

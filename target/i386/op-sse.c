@@ -152,7 +152,7 @@ static void op_ldmxcsr(X86Cpu *cpu, const Insn *i)
     i->bytes[0] == 0xc5 || i->bytes[0] == 0xc4 ? fpu_check_avx(cpu) : fpu_check_sse(cpu);
     uint32_t v = (uint32_t)mem_load(cpu, insn_linear(cpu, i, 4, ACC_READ), 4);
 
-    if (v & ~MXCSR_MASK) {
+    if (v & ~fpu_mxcsr_mask(cpu)) {
         x86_raise_gp0(cpu);
     }
     cpu->mxcsr = v;
@@ -198,6 +198,9 @@ static InsnFn *select_maskmov(const Decoded *d, Insn *i)
     i->dst = d->op[0].reg;
     i->src = d->op[1].reg;
     i->seg = i->seg > SEG_GS ? SEG_DS : i->seg;
+    if (i->seg == SEG_CS) {
+        i->flags &= (uint8_t)~INSN_FLAT; /* the decoder does not see this operand: code is not writable */
+    }
     return strcmp(d->mnemonic, "maskmovq") ? op_maskmovdqu : op_maskmovq;
 }
 

@@ -41,6 +41,9 @@ def commands():
         must_have(machine.hmp("o /b 0x70 0x0f") + machine.hmp("i /b 0x71"), r"portb\[0x0071\] = ")
         machine.hmp("stop")
         must_have(machine.hmp("info status"), r"^VM status: paused")
+        registers = machine.hmp("info registers")
+        ip, base = (int(re.search(p, registers, re.M)[1], 16) for p in (r"[ER]IP=([0-9a-f]+)", r"^CS =[0-9a-f]+ ([0-9a-f]+)"))
+        must_have(machine.hmp("p $pc"), f"^{ip + base}\\b")  # linear, whatever the mode
         machine.hmp("cont")
         must_have(machine.hmp("info status"), r"^VM status: running")
         must_have(machine.hmp("inof status"), "^unknown command: 'inof'")

@@ -5,7 +5,9 @@
  */
 #include "util/osdep.h"
 #include "tests/unit/vec-forms.h"
+#include "target/i386/cpuid.h"
 #include "target/i386/decode.h"
+#include "target/i386/fpu.h"
 
 int vec_class(const char *isa)
 {
@@ -23,6 +25,7 @@ typedef struct Fields {
     uint8_t reg, rm, index, vvvv;
     uint8_t mod;
     bool sib, addr32;
+    uint8_t extra; /* prefix that does not belong there, or 0 */
     unsigned scale;
     int32_t disp;
 } Fields;
@@ -73,6 +76,9 @@ static void put_insn(VecCase *c, const VecForm *f, const Fields *x)
     memset(c->code, 0x90, sizeof(c->code));
     if (x->addr32) {
         put(c, 0x67, 1);
+    }
+    if (x->extra) {
+        put(c, x->extra, 1);
     }
     if (f->vex) {
         put_vex(c, f, x);
@@ -297,6 +303,10 @@ static void random_x87(uint8_t *x)
     }
     if (fsw & ~fcw & 0x3f) {
         fsw |= 0x8080;
+        /* the instruction that did it: AMD's CPUs keep this only now */
+        st_le16(x + 6, (uint16_t)(native_random() >> 50 & 0x7ff));
+        st_le64(x + 8, native_random() >> 40);
+        st_le64(x + 16, native_random() >> 40);
     }
     st_le16(x, fcw);
     st_le16(x + 2, fsw);
@@ -318,6 +328,7 @@ void vec_random_state(uint8_t *x)
     random_x87(x);
     if (r & 1) {
         mxcsr |= (uint32_t)(r >> 8 & 0xe07f); /* rounding, FTZ, DAZ, flags */
+        mxcsr |= (r >> 24 & 7) == 0 && x86_has_feature(native_cpu(), CPUID_MISALIGNSSE) ? MXCSR_MM : 0;
     }
     if ((r & 6) == 0) {
         mxcsr &= ~(uint32_t)(r >> 32 & 0x1f80); /* unmasked */
@@ -372,7 +383,7 @@ static void put_area(uint8_t *p, unsigned room)
         area[512 + (r >> 32 & 63)] ^= (uint8_t)(1u << (r >> 40 & 7));
     }
     if ((r >> 44 & 15) == 0) {
-        st_le32(area + 24, ld_le32(area + 24) ^ 1u << ((r >> 48 & 15) + 18) % 32); /* MXCSR; not bit 17, misaligned SSE */
+        st_le32(area + 24, ld_le32(area + 24) ^ 1u << (r >> 48 & 31)); /* MXCSR */
     }
     memcpy(p, area, MIN(room, sizeof(area)));
 }
@@ -390,7 +401,7 @@ static void fill_operand(const VecForm *f, uint64_t at)
         put_area(p, (unsigned)(end - from));
     } else if (f->name && strstr(f->name, "ldmxcsr") && at == from && end - at >= 4) {
         uint64_t r = native_random();
-        st_le32(p, (uint32_t)(r & 0xffff) | (r >> 60 ? 0 : 1u << (18 + (r >> 20) % 14))); /* not bit 17, misaligned SSE */
+        st_le32(p, (uint32_t)(r & 0xffff) | (r >> 61 ? 0 : 1u << (r >> 20 & 31)));
     } else {
         vec_random_bytes(p, (unsigned)MIN(f->map ? 64 : 112, end - from));
     }
@@ -494,6 +505,15 @@ static void prepare_implicit(VecCase *c, const VecForm *f)
     }
 }
 
+/* Redundant, ignored and illegal prefixes; REX and ours follow. */
+static uint8_t choose_extra(const VecForm *f)
+{
+    static const uint8_t extras[] = { 0x66, 0xf2, 0xf3, 0xf0, 0x2e, 0x36, 0x3e, 0x26, 0x40, 0x48, 0x4f };
+    uint64_t r = native_random() >> 20;
+
+    return f->name && (r & 31) == 0 ? extras[(r >> 8) % (f->compat ? 8 : G_N_ELEMENTS(extras))] : 0;
+}
+
 void vec_case(VecCase *c, const VecForm *f)
 {
     Fields x = { 0 };
@@ -509,6 +529,7 @@ void vec_case(VecCase *c, const VecForm *f)
     c->in.xstate = xstate;
     prepare_implicit(c, f);
     choose_registers(c, f, &x);
+    x.extra = choose_extra(f);
     put_insn(c, f, &x);
     for (unsigned k = c->len; k < 15 && f->name; k++) {
         c->code[k] = (uint8_t)(native_random() >> 33); /* immediates */

@@ -7,6 +7,7 @@
 const VecClass vec_classes[] = {
     { "X87", -1 },
     { "FCMOV", CPUID_CMOV },
+    { "PPRO" /* FCOMI, FCOMIP, FUCOMI, FUCOMIP */, CPUID_CMOV },
     { "PENTIUMMMX", CPUID_MMX },
     { "SSE", CPUID_SSE },
     { "SSEMXCSR", CPUID_SSE },
@@ -39,6 +40,14 @@ const VecClass vec_classes[] = {
     { "VAES", CPUID_VAES },
     { "VPCLMULQDQ", CPUID_VPCLMULQDQ },
     { "AVX_GFNI", CPUID_GFNI },
-    { "AVX_VNNI", -1 /* no model shows it */ },
+    { "AVX_VNNI", -1 /* no model shows it: #UD */ },
+    { "SSE_PREFETCH", CPUID_SSE },
+    { "PREFETCH_NOP", -1 },
+    { "PREFETCHWT1", -1 },
+    { "FAT_NOP", -1 },
+    { "AVX512F_KOP", CPUID_AVX512F },
+    { "AVX512BW_KOP", CPUID_AVX512BW },
+    { "AVX512DQ_KOP", CPUID_AVX512DQ },
+    { "KNCV", -1 /* Knights Corner's: #UD */ },
     { NULL, 0 },
 };
