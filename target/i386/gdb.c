@@ -317,7 +317,7 @@ static bool gdb_set(X86Cpu *cpu, const GdbReg *r, uint64_t v)
     case GDB_EFER: return msr_write(cpu, 0xc0000080, v);
     case GDB_FPU: gdb_set_fpu(cpu, r->index, (uint32_t)v); return true;
     default:
-        if (v & ~(uint64_t)MXCSR_MASK) {
+        if (v & ~(uint64_t)fpu_mxcsr_mask(cpu)) {
             return false;
         }
         cpu->mxcsr = (uint32_t)v;
