@@ -97,7 +97,8 @@ typedef struct TlbEntry {
     uint64_t read, write, exec;
     uintptr_t addend;
 } TlbEntry;
-enum { TLB_SYS, TLB_SYS_USERPAGES /* supervisor, SMAP not in force */, TLB_USER, TLB_COUNT };
+enum { TLB_SYS, TLB_SYS_USERPAGES /* supervisor, SMAP not in force */, TLB_USER,
+       TLB_USER_AC /* user with alignment checks armed: no data tag ever hits */, TLB_COUNT };
 /* Beside each entry, what the slow paths need. */
 typedef struct TlbPhys {
     uint64_t lin;     /* of the page */

@@ -33,6 +33,19 @@ static inline TlbEntry *tlb_entry(X86Cpu *cpu, uint64_t lin)
     return &cpu->tlb[(lin >> 12) & (TLB_SIZE - 1)];
 }
 
+/*
+ * Alignment check (CR0.AM, RFLAGS.AC, CPL 3; SDM vol. 3, 6.15, interrupt 17).  Values of up to 8 bytes and read-modify-write are
+ * checked by the slow paths, which is where such code always goes; who moves bytes calls this before.  As on the host's CPU: natural
+ * alignment, 8 bytes for an 80-bit value, before any page fault, after a non-canonical address.
+ */
+void mem_check_align_armed(X86Cpu *cpu, uint64_t lin, unsigned size);
+static inline void mem_check_align(X86Cpu *cpu, uint64_t lin, unsigned size)
+{
+    if (G_UNLIKELY(cpu->tlb == cpu->tlbs[TLB_USER_AC])) {
+        mem_check_align_armed(cpu, lin, size);
+    }
+}
+
 /* Slow paths: TLB fill, page crossing, I/O, code pages, watchpoints. */
 uint64_t mmu_load_slow(X86Cpu *cpu, uint64_t lin, unsigned size);
 void mmu_store_slow(X86Cpu *cpu, uint64_t lin, uint64_t val, unsigned size);

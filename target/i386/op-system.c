@@ -156,7 +156,10 @@ static void op_store_table(X86Cpu *cpu, const Insn *i, uint64_t base, uint16_t l
     uint8_t bytes[10];
     st_le16(bytes, limit);
     st_le64(bytes + 2, base);
-    mem_write_bytes(cpu, insn_linear(cpu, i, width + 2, ACC_WRITE), bytes, width + 2);
+    uint64_t lin = insn_linear(cpu, i, width + 2, ACC_WRITE);
+    mem_check_align(cpu, lin, 2); /* a word and the base behind it */
+    mem_check_align(cpu, lin + 2, width);
+    mem_write_bytes(cpu, lin, bytes, width + 2);
 }
 
 static void op_sgdt(X86Cpu *cpu, const Insn *i)

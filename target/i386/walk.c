@@ -94,7 +94,7 @@ static uint8_t path_perm(const Path *p, unsigned idx)
     if (p->debug) {
         return TLBP_R | TLBP_W | TLBP_X;
     }
-    if (idx == TLB_USER) {
+    if (idx >= TLB_USER) {
         if (p->u) {
             perm = (uint8_t)(TLBP_R | (p->w ? TLBP_W : 0) | (p->nx ? 0 : TLBP_X));
         }
@@ -227,7 +227,7 @@ bool mmu_walk(X86Cpu *cpu, uint64_t lin, MemAccess acc, unsigned idx, bool debug
         return true;
     }
     do {
-        Path p = { .cpu = cpu, .lin = lin, .acc = acc, .user = idx == TLB_USER, .debug = debug, .u = true, .w = true };
+        Path p = { .cpu = cpu, .lin = lin, .acc = acc, .user = idx >= TLB_USER, .debug = debug, .u = true, .w = true };
 
         p.rsvd = PTE_ADDR & ~cpu->phys_mask;
         if (!(cpu->efer & EFER_NXE)) {

@@ -99,6 +99,9 @@ static uint64_t area_linear(X86Cpu *cpu, const Insn *i, unsigned size, unsigned 
 {
     uint64_t lin = insn_linear(cpu, i, size, acc);
 
+    if (align == 16) { /* FXSAVE and FXRSTOR; the XSAVE family has #GP only */
+        mem_check_align(cpu, lin, 4);
+    }
     if (lin & (align - 1)) {
         x86_raise_gp0(cpu);
     }
