@@ -132,6 +132,15 @@ void mem_store_cpl(X86Cpu *cpu, uint64_t lin, uint64_t val, unsigned size, unsig
 /* Translation without side effects, for the monitor and gdb: false when not mapped. */
 bool mmu_translate_debug(X86Cpu *cpu, uint64_t lin, uint64_t *phys);
 
+/*
+ * PAE paging's four upper entries live in the CPU (SDM vol. 3, 4.4.1): they are read when CR3 is loaded or PAE paging comes into force,
+ * not by the walk.  False, and nothing changed: a present one has reserved bits set.
+ */
+bool mmu_load_pdptes(X86Cpu *cpu, uint64_t cr3);
+
+/* PKRU: TLB entries hold what it allowed. */
+void mmu_set_pkru(X86Cpu *cpu, uint32_t v);
+
 /* TLB maintenance, own thread. */
 void tlb_flush_all(X86Cpu *cpu);      /* global pages too */
 void tlb_flush_nonglobal(X86Cpu *cpu);

@@ -118,6 +118,16 @@ void tlb_flush_page(X86Cpu *cpu, uint64_t lin)
     tlb_flush_where(cpu, drop_page, lin);
 }
 
+void mmu_set_pkru(X86Cpu *cpu, uint32_t v)
+{
+    if (cpu->pkru != v) {
+        cpu->pkru = v;
+        if (cpu->cr4 & CR4_PKE) {
+            tlb_flush_all(cpu);
+        }
+    }
+}
+
 static bool mmu_canonical(const X86Cpu *cpu, uint64_t lin)
 {
     return !(cpu->mode & MODE_LMA) || (uint64_t)((int64_t)(lin << 16) >> 16) == lin;
