@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Paging state that lives in the CPU: PAE's upper entries (loaded with CR3, checked then), protection keys and their XSAVE part. */
+/* Paging state that lives in the CPU: PAE's upper entries (loaded with CR3, checked then), protection keys and their XSAVE part;
+ * UMIP; RIP-relative operands whose displacement ends at +2 GiB. */
 #include "util/osdep.h"
 #include "tests/unit/test.h"
 #include "tests/unit/guest-cpu.h"
@@ -177,4 +178,25 @@ TEST(umip)
             }
         }
     }
+}
+
+TEST(rip_relative_at_two_gib)
+{
+    static const uint8_t code[] = { 0x48, 0x89, 0xc8, 0x8b, 0x05, 0xfe, 0xff, 0xff, 0x7f }; /* mov rax,rcx; mov eax,[rip+7ffffffe] */
+    X86Cpu *cpu = key_cpu(0, 0);
+
+    CHECK_EQ(guest_run(cpu, code, sizeof(code)), EXC_PF);
+    CHECK_EQ(cpu->cr2, GUEST_CODE + sizeof(code) + 0x7ffffffe);
+    CHECK_EQ(cpu->regs[R_ZERO], 0);
+    CHECK_EQ(mem_load_sys(cpu, cpu->regs[R_RSP] + 8, 8), GUEST_CODE + 3);
+    uint8_t *pdpt = guest_ram() + GUEST_PML4 + 0x1000; /* 2 GiB up: the first gigabyte once more */
+    st_le64(pdpt + 2 * 8, P | W | U | PS);
+    show(cpu, CPUID_PDPE1GB);
+    cpu = key_cpu(0, 0);
+    show(cpu, CPUID_PDPE1GB);
+    st_le64(pdpt + 2 * 8, P | W | U | PS);
+    st_le32(guest_ram() + GUEST_CODE + sizeof(code) - 2, 0);
+    CHECK_EQ(guest_run(cpu, code, sizeof(code)), -1);
+    CHECK_EQ((uint32_t)cpu->regs[R_RAX], ld_le32(guest_ram() + GUEST_CODE + sizeof(code) - 2));
+    CHECK_EQ(cpu->regs[R_ZERO], 0);
 }
