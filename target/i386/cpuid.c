@@ -109,16 +109,29 @@ static void suggest_feature(const char *name, Error **errp)
     }
 }
 
+static const char *resolve_alias(const char *name)
+{
+    for (const CpuAlias *a = cpu_aliases; a->name; a++) {
+        if (!g_ascii_strcasecmp(a->name, name)) {
+            return a->model;
+        }
+    }
+    return name;
+}
+
 static const CpuModel *find_model(const char *name, Error **errp)
 {
     const char *names[64], *near;
     unsigned n = 0;
 
+    name = resolve_alias(name);
     for (const CpuModel *m = cpu_models; m->name; m++) {
         if (!g_ascii_strcasecmp(m->name, name)) {
             return m;
         }
-        names[n++] = m->name;
+        if (n < G_N_ELEMENTS(names) - 1) {
+            names[n++] = m->name;
+        }
     }
     names[n] = NULL;
     near = suggest_nearest(name, names);
@@ -294,6 +307,9 @@ void cpuid_print_models(FILE *f)
     fprintf(f, "Available CPUs:\n");
     for (const CpuModel *m = cpu_models; m->name; m++) {
         fprintf(f, "x86 %-22s %s\n", m->name, m->desc);
+    }
+    for (const CpuAlias *a = cpu_aliases; a->name; a++) {
+        fprintf(f, "x86 %-22s (alias of %s)\n", a->name, a->model);
     }
     fprintf(f, "\nRecognized CPUID flags (those that this engine lacks are in brackets):\n");
     for (unsigned w = 0; w < FEAT_WORDS; w++) {
