@@ -32,7 +32,8 @@ static const uint32_t implemented[FEAT_WORDS] = {
                    B(CPUID_SHA) | B(CPUID_AVX2),
     [FEAT_7_ECX] = B(CPUID_UMIP) | B(CPUID_PKU) | B(CPUID_GFNI) | B(CPUID_VAES) | B(CPUID_VPCLMULQDQ) | B(CPUID_RDPID),
     [FEAT_X1_EDX] = B(CPUID_SYSCALL) | B(CPUID_NX) | B(CPUID_MMXEXT) | B(CPUID_PDPE1GB) | B(CPUID_RDTSCP) | B(CPUID_LM),
-    [FEAT_X1_ECX] = B(CPUID_LAHF_LM) | 2 /* cmp-legacy */ | B(CPUID_CR8LEGACY) | B(CPUID_ABM) | B(CPUID_3DNOWPREFETCH),
+    [FEAT_X1_ECX] = B(CPUID_LAHF_LM) | 2 /* cmp-legacy */ | B(CPUID_CR8LEGACY) | B(CPUID_ABM) | B(CPUID_3DNOWPREFETCH) |
+                    B(CPUID_SSE4A) | B(CPUID_MISALIGNSSE),
     [FEAT_X7_EDX] = B(CPUID_INVTSC),
     [FEAT_6_EAX] = B(CPUID_ARAT),
     [FEAT_D1_EAX] = B(CPUID_XSAVEOPT) | B(CPUID_XSAVEC) | B(CPUID_XGETBV1) | B(CPUID_XSAVES),
@@ -44,6 +45,7 @@ static const uint32_t native_only[FEAT_WORDS] = {
                    B(CPUID_AES) | B(CPUID_AVX) | B(CPUID_F16C),
     [FEAT_7_EBX] = B(CPUID_SHA) | B(CPUID_AVX2),
     [FEAT_7_ECX] = B(CPUID_GFNI) | B(CPUID_VAES) | B(CPUID_VPCLMULQDQ),
+    [FEAT_X1_ECX] = B(CPUID_SSE4A) | B(CPUID_MISALIGNSSE),
 };
 
 uint32_t cpuid_implemented(unsigned word)

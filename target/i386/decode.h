@@ -65,6 +65,9 @@ DecodeResult decode_insn(X86Cpu *cpu, const uint8_t *bytes, unsigned len, uint16
 /* Disassembly for the monitor and -d in_asm: Intel syntax; returns the length, 0: undecodable. */
 unsigned decode_text(uint32_t mode, uint64_t rip, const uint8_t *bytes, unsigned len, char *text, size_t text_size);
 
+/* Name of the instruction-set extension that these bytes belong to ("SSE2", "AVX"...), whatever the model shows; NULL: undefined. */
+const char *decode_isa(uint32_t mode, const uint8_t *bytes, unsigned len, const char **mnemonic);
+
 /* Does the model show this feature? by CPUID feature word bits, see cpuid.h. */
 void op_ud(X86Cpu *cpu, const Insn *i); /* raises #UD */
 

@@ -5,6 +5,7 @@
  */
 #include "util/osdep.h"
 #include "system/runstate.h"
+#include "target/i386/debugger.h"
 #include "target/i386/seg-int.h"
 #include "util/log.h"
 
@@ -232,6 +233,9 @@ static bool exc_take_one(X86Cpu *cpu)
     cpu->insn = NULL;
     if (events & VCPU_EV_TLB) {
         mmu_serve_flush(cpu);
+    }
+    if (G_UNLIKELY(debugger_holds(cpu))) {
+        return false;
     }
     if ((events & VCPU_EV_INIT) && !cpu->smm) {
         exc_take_init(cpu);

@@ -425,6 +425,7 @@ void mem_rmw_begin_slow(X86Cpu *cpu, MemRmw *m, uint64_t lin, unsigned size, boo
             return;
         }
         if (page_is_plain_ram(cpu, p)) { /* code page, dirty tracking: in place, then told */
+            note_debug(cpu, lin, size, false);
             note_debug(cpu, lin, size, true);
             m->ptr = (void *)(lin + e->addend);
             m->direct = false;

@@ -85,12 +85,22 @@ static bool msr_tsc_read(X86Cpu *cpu, uint32_t msr, uint64_t *val)
     return true;
 }
 
+static void msr_tsc_move(X86Cpu *cpu, uint64_t step)
+{
+    const VcpuIntc *intc = cpu->vcpu.intc;
+    cpu->tsc_offset += step;
+    cpu->tsc_adjust += step;
+    if (intc && intc->tsc_changed) {
+        x86_io_lock(cpu);
+        intc->tsc_changed(intc->opaque);
+        x86_io_unlock(cpu);
+    }
+}
+
 static bool msr_tsc_write(X86Cpu *cpu, uint32_t msr, uint64_t val)
 {
     (void)msr;
-    uint64_t step = val - x86_tsc(cpu);
-    cpu->tsc_offset += step;
-    cpu->tsc_adjust += step;
+    msr_tsc_move(cpu, val - x86_tsc(cpu));
     return true;
 }
 
@@ -104,9 +114,11 @@ static bool msr_tsc_adjust_read(X86Cpu *cpu, uint32_t msr, uint64_t *val)
 static bool msr_tsc_adjust_write(X86Cpu *cpu, uint32_t msr, uint64_t val)
 {
     (void)msr;
-    cpu->tsc_offset += val - cpu->tsc_adjust;
-    cpu->tsc_adjust = val;
-    return x86_has_feature(cpu, CPUID_TSC_ADJUST);
+    if (!x86_has_feature(cpu, CPUID_TSC_ADJUST)) {
+        return false;
+    }
+    msr_tsc_move(cpu, val - cpu->tsc_adjust);
+    return true;
 }
 
 static bool msr_efer_read(X86Cpu *cpu, uint32_t msr, uint64_t *val)

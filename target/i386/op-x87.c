@@ -127,7 +127,7 @@ static void env_parse(X86Cpu *cpu, bool wide, const uint8_t *p)
     unsigned step = wide ? 4 : 2;
 
     cpu->x87.fcw = (uint16_t)((ld_le16(p) & 0x1f7f) | 0x40);
-    cpu->x87.fsw = ld_le16(p + step);
+    fpu_set_fsw(cpu, ld_le16(p + step));
     env_set_tags(cpu, ld_le16(p + 2 * step));
     if (!wide) {
         cpu->fip = ld_le16(p + 6);

@@ -87,7 +87,7 @@ static void legacy_get_x87(X86Cpu *cpu, bool wide, const uint8_t *p)
 static void legacy_put_mxcsr(const X86Cpu *cpu, uint8_t *p)
 {
     st_le32(p + 24, cpu->mxcsr);
-    st_le32(p + 28, MXCSR_MASK);
+    st_le32(p + 28, fpu_mxcsr_mask(cpu));
 }
 
 static void legacy_put_xmm(const X86Cpu *cpu, uint8_t *p)
@@ -141,7 +141,7 @@ static void op_fxrstor(X86Cpu *cpu, const Insn *i)
     mem_read_bytes(cpu, area_linear(cpu, i, 512, 16, ACC_READ), buf, sizeof(buf));
     uint32_t mxcsr = ld_le32(buf + 24);
 
-    if (mxcsr & ~MXCSR_MASK) {
+    if (mxcsr & ~fpu_mxcsr_mask(cpu)) {
         x86_raise_gp0(cpu);
     }
     legacy_get_x87(cpu, i->opsize == 8, buf);
@@ -199,6 +199,7 @@ static void xsave_write(X86Cpu *cpu, const Insn *i, XsaveForm form)
     unsigned size = xsave_size(rfbm, form == XSAVE_COMPACT);
     uint64_t lin = area_linear(cpu, i, size, 64, ACC_WRITE), bv, comp = 0;
 
+    mem_probe(cpu, lin, size, ACC_WRITE);
     if (form == XSAVE_COMPACT) {
         bv = rfbm & used;
         if ((rfbm & XC_SSE) && cpu->mxcsr != MXCSR_DEFAULT) { /* XSAVEC and XSAVES look at MXCSR too */
@@ -209,7 +210,6 @@ static void xsave_write(X86Cpu *cpu, const Insn *i, XsaveForm form)
     } else {
         bv = (mem_load(cpu, lin + XSAVE_LEGACY, 8) & ~rfbm) | (rfbm & used);
     }
-    mem_probe(cpu, lin, size, ACC_WRITE);
     if (data & XC_X87) {
         legacy_put_x87(cpu, i->opsize == 8, buf);
         mem_write_bytes(cpu, lin, buf, 24);
@@ -308,7 +308,7 @@ static void xrstor_read(X86Cpu *cpu, const Insn *i, bool supervisor)
     /* The standard form loads MXCSR for SSE and AVX even if they are to be initialised; the compacted one with SSE. */
     bool load_mxcsr = compact ? load & XC_SSE : rfbm & (XC_SSE | XC_AVX);
 
-    if (load_mxcsr && (mxcsr & ~MXCSR_MASK)) {
+    if (load_mxcsr && (mxcsr & ~fpu_mxcsr_mask(cpu))) {
         x86_raise_gp0(cpu);
     }
     if (load & XC_AVX) {

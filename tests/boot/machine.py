@@ -19,6 +19,7 @@ BUILD = os.path.abspath(os.environ.get("RHEA_BUILD", "build"))
 SLOW = float(os.environ.get("RHEA_SLOW", "1"))
 PROMPT = re.compile(r"\((?:qemu|rhea)\) $")
 ESCAPES = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]|\x1b[()=>][0-9A-Za-z]?|\r")
+UNFINISHED = re.compile(r"\x1b(?:\[[0-9;?]*|[()])?$")
 
 
 class Failure(Exception):
@@ -40,7 +41,7 @@ def need(path, package):
 class Machine:
     def __init__(self, *arguments, memory=512):
         self.folder = tempfile.mkdtemp(prefix="rhea-boot-")
-        self.monitor, self.text, self.seen = None, "", 0
+        self.monitor, self.text, self.seen, self.escape = None, "", 0, ""
         self.monitor_path = os.path.join(self.folder, "monitor")
         accel = os.environ.get("RHEA_ACCEL")
         self.command = [os.environ["RHEA"], "-M", "pc", *(["-accel", accel] if accel else []), "-m", str(memory),
@@ -66,7 +67,10 @@ class Machine:
         data = os.read(self.process.stdout.fileno(), 65536).decode("utf-8", "replace")
         sys.stdout.write(data)
         sys.stdout.flush()
-        self.text += ESCAPES.sub("", data)
+        held = UNFINISHED.search(self.escape + data) if data else None  # an escape sequence that the read cuts in two
+        whole = self.escape + data
+        self.escape = held[0] if held else ""
+        self.text += ESCAPES.sub("", whole[:held.start()] if held else whole)
         return bool(data)
 
     def expect(self, pattern, limit=60):
@@ -94,7 +98,7 @@ class Machine:
                 raise Failure(f"the emulator still runs after {limit * SLOW:.0f} s")
         return self.process.wait(10)
 
-    def expect_exit(self, status=0, limit=60):
+    def expect_exit(self, status=0, limit=120):
         got = self.wait_exit(limit)
         if got != status:
             raise Failure(f"the emulator ended with status {got}, not {status}")
@@ -112,7 +116,7 @@ class Machine:
             text += ESCAPES.sub("", data.decode("utf-8", "replace"))
         return text
 
-    def hmp(self, command, limit=20):
+    def hmp(self, command, limit=60):
         """What the human monitor answers to a command."""
         if self.monitor is None:
             end = time.monotonic() + limit * SLOW
