@@ -80,6 +80,9 @@ static inline void mem_store(X86Cpu *cpu, uint64_t lin, uint64_t val, unsigned s
  * cpu-private bounce bytes (page crossing, I/O, code page) that commit writes back.  Between the two nothing may fault.
  * With @locked the access is atomic against other vCPUs: plain C11/GCC atomics on the returned pointer when `direct`, otherwise the
  * MMU holds the global bus lock until commit.
+ * Alignment: an aligned LOCKed access is one host atomic.  An unaligned one within a page goes through the slow path to RAM in place, where
+ * the host's LOCK is as atomic as the guest's; one that crosses a page, or reaches I/O, is atomic against other such accesses only (the
+ * bus lock), not against plain accesses of other vCPUs to the same bytes.
  */
 typedef struct MemRmw {
     void *ptr;

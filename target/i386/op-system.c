@@ -437,6 +437,7 @@ static void op_monitor(X86Cpu *cpu, const Insn *i)
 /*
  * Waits for an event.  Stores of other vCPUs to the monitored line are not seen, so with more than one vCPU it returns
  * at once, which the architecture allows (a false wake-up).
+ * No model shows MONITOR in CPUID (cpuid.c: implemented), so these are #UD unless that changes; leaf 5 would have to come with it.
  */
 static void op_mwait(X86Cpu *cpu, const Insn *i)
 {
