@@ -62,7 +62,8 @@ void x86_update_mode(X86Cpu *cpu)
     cpu->lin_base[SEG_GS] = cpu->seg[SEG_GS].base;
     cpu->mode = mode;
     bool smap = (cpu->cr4 & CR4_SMAP) && !(cpu->eflags & FL_AC);
-    cpu->tlb = cpu->tlbs[cpu->cpl == 3 ? TLB_USER : smap ? TLB_SYS : TLB_SYS_USERPAGES];
+    unsigned user = (cpu->cr0 & CR0_AM) && (cpu->eflags & FL_AC) ? TLB_USER_AC : TLB_USER;
+    cpu->tlb = cpu->tlbs[cpu->cpl == 3 ? user : smap ? TLB_SYS : TLB_SYS_USERPAGES];
     cpu->fpu_ok = !(cpu->cr0 & (CR0_EM | CR0_TS));
     x86_debug_update(cpu);
 }

@@ -26,7 +26,7 @@ typedef struct Decoded {
     uint8_t opsize, addrsize; /* effective */
     uint16_t vec_len;  /* bytes: 16, 32, 64; 0: not a vector instruction */
     uint8_t modrm, opcode, map; /* map: 0 primary, 1 0F, 2 0F38, 3 0F3A */
-    bool has_modrm, vex, evex, lock, rep, repne, rex_w;
+    bool has_modrm, vex, evex, lock, rep, repne, rex_w, rip_wide;
     uint8_t mem_disp_len, imm_len, prefix_len; /* raw layout, for native stubs: bytes before the opcode incl. REX/VEX */
     uint8_t opcode_off, modrm_off, disp_off, imm_off; /* in Insn.bytes */
     uint64_t imm2;     /* second immediate (ENTER) */

@@ -355,6 +355,7 @@ static uint64_t native_linear(X86Cpu *cpu, const Insn *i, const NativePlan *p, u
     if (p->mem_align && (lin & (p->mem_align - 1u)) && (p->mem_align_always || !(cpu->mxcsr & MXCSR_MM))) {
         x86_raise_gp0(cpu);
     }
+    mem_check_align(cpu, lin, size);
     return lin;
 }
 

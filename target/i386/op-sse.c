@@ -26,6 +26,7 @@ static void op_movu16_load(X86Cpu *cpu, const Insn *i)
     if (G_LIKELY(tlb_hit(e->read, lin, 16))) {
         memcpy(&cpu->vec[i->dst], (const void *)(lin + e->addend), 16);
     } else {
+        mem_check_align(cpu, lin, 16);
         uint8_t buf[16]; /* a fault in the second page leaves the register alone */
 
         mem_read_bytes(cpu, lin, buf, 16);
@@ -42,6 +43,7 @@ static void op_movu16_store(X86Cpu *cpu, const Insn *i)
     if (G_LIKELY(tlb_hit(e->write, lin, 16))) {
         memcpy((void *)(lin + e->addend), &cpu->vec[i->src], 16);
     } else {
+        mem_check_align(cpu, lin, 16);
         mem_write_bytes(cpu, lin, &cpu->vec[i->src], 16);
     }
 }
@@ -262,6 +264,7 @@ static void op_vmaskmov_store(X86Cpu *cpu, const Insn *i)
             uint64_t lin = seg_linear(cpu, i, i->seg, off + k * size, size, ACC_WRITE);
 
             if (pass == 0) {
+                mem_check_align(cpu, lin, size);
                 mem_probe(cpu, lin, size, ACC_WRITE);
             } else {
                 mem_store(cpu, lin, vec_elem(&cpu->vec[i->dst], k, size), size);
