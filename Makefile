@@ -33,7 +33,7 @@ build/config.mk: build/config.stamp
 
 # ---- sources -------------------------------------------------------------------------------------------------
 
-FOLDERS := util block net audio chardev ui migration system target/i386 accel accel/* hw/* monitor
+FOLDERS := util block net audio chardev ui migration system target/i386 accel accel/* hw/* monitor gdb
 SRCS := $(wildcard $(addsuffix /*.c,$(FOLDERS)))
 TOOL_SRCS := $(wildcard tools/*.c)
 
@@ -134,15 +134,16 @@ $(LINKED_TESTS) $(FUZZ_TESTS) $(QTESTS): $(BUILD)/%: $(OBJ)/%.o
 
 # Flat guests: BIOS-style ROMs of 64 KiB, see tests/guest/guest.h.
 GUESTS := $(patsubst %.S,$(BUILD)/%.bin,$(wildcard tests/guest/*.S))
-$(BUILD)/tests/guest/%.bin: tests/guest/%.S tests/guest/rom.ld
-	@mkdir -p $(@D) $(OBJ)/tests/guest
-	$(call say,GUEST,$<)$(CC) -m64 -I. -c -MMD -MP -MT $@ -MF $(OBJ)/tests/guest/$*.d -o $(OBJ)/tests/guest/$*.o $< && \
-		$(LD) -m elf_x86_64 -T tests/guest/rom.ld -o $@ $(OBJ)/tests/guest/$*.o
+BENCH_GUESTS := $(patsubst %.S,$(BUILD)/%.bin,$(wildcard tests/bench/*.S))
+$(GUESTS) $(BENCH_GUESTS): $(BUILD)/%.bin: %.S tests/guest/rom.ld
+	@mkdir -p $(@D) $(OBJ)/$(*D)
+	$(call say,GUEST,$<)$(CC) -m64 -I. -c -MMD -MP -MT $@ -MF $(OBJ)/$*.d -o $(OBJ)/$*.o $< && \
+		$(LD) -m elf_x86_64 -T tests/guest/rom.ld -o $@ $(OBJ)/$*.o
 
 .PHONY: test-programs fuzz-programs guests
 guests: $(GUESTS)
-test-programs: $(LINKED_TESTS) $(QTESTS)
-fuzz-programs: $(FUZZ_TESTS)
+test-programs: $(LINKED_TESTS) $(QTESTS) firmware
+fuzz-programs: $(FUZZ_TESTS) firmware
 
 # What must be installed for `make run` and for the tests. Where that cannot be, go on: tests that lack something are
 # skipped and say why.
@@ -185,7 +186,7 @@ check-slow: all guest-kernels | deps-test
 	@$(RUN_TESTS) slow
 check-clang:
 	@+$(MAKE) BUILD=build/clang CC=clang programs test-programs fuzz-programs
-bench: all guest-kernels | deps-test
+bench: all guest-kernels $(BENCH_GUESTS) | deps-test
 	@RHEA_BUILD=$(BUILD) tests/bench/run
 
 .PHONY: run

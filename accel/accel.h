@@ -27,6 +27,8 @@ typedef struct AccelClass {
     void (*state_get)(Vcpu *v);       /* accelerator -> struct, for monitor, save; may be NULL */
     void (*state_put)(Vcpu *v);       /* struct -> accelerator, after reset, load; may be NULL */
     void (*tlb_flush)(Vcpu *v);       /* its own thread or parked; may be NULL */
+    /* Vcpu.debug was changed, the vCPU is parked.  NULL: this one cannot stop where a debugger wants. */
+    void (*debug_changed)(Vcpu *v);
 } AccelClass;
 
 /* Registered through constructors, like devices. */

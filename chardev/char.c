@@ -272,8 +272,23 @@ void char_list_add(Chardev *c)
     g_ptr_array_add(char_list, c);
 }
 
+/* The last words (a monitor's answer before `quit`) get a second to reach a slow reader; one that never reads loses them. */
+#define CHAR_LAST_WORDS_MS 1000
+static void char_drain(Chardev *c)
+{
+    for (unsigned ms = 0; ms < CHAR_LAST_WORDS_MS && c->backlog && c->backlog->len && c->connected; ms++) {
+        size_t n = c->cls->write(c, c->backlog->data, c->backlog->len);
+        char_log(c, c->backlog->data, n);
+        g_byte_array_remove_range(c->backlog, 0, (guint)n);
+        if (!n) {
+            g_usleep(1000);
+        }
+    }
+}
+
 void char_close(Chardev *c)
 {
+    char_drain(c);
     if (c->fe) {
         *c->fe = (CharFe){ .chr = NULL };
         c->fe = NULL;

@@ -5,6 +5,7 @@
 
 #include "block/drive.h"
 #include "chardev/char.h"
+#include "gdb/gdbserver.h"
 #include "system/machine.h"
 #include "system/runstate.h"
 #include "ui/console.h"
@@ -26,6 +27,20 @@ static bool commands_stop(MonCall *call, GString *out, Error **errp)
     (void)out;
     (void)errp;
     vm_stop(RUN_PAUSED);
+    return true;
+}
+
+static bool commands_gdbserver(MonCall *call, GString *out, Error **errp)
+{
+    const char *device = mon_text(call, "device");
+    if (!gdbserver_start(device ? device : "tcp::1234", errp)) {
+        return false;
+    }
+    if (device && !strcmp(device, "none")) {
+        g_string_append(out, "Disabled gdbserver\n");
+    } else {
+        g_string_append_printf(out, "Waiting for gdb connection on device '%s'\n", device ? device : "tcp::1234");
+    }
     return true;
 }
 
@@ -226,6 +241,8 @@ const MonCommand monitor_commands[] = {
     { "cpu", NULL, { { "index", MON_INT, false, MON_NOTHING } }, "index", "set the default CPU", commands_cpu },
     { "eject", NULL, { { "f", MON_FLAG, true, MON_NOTHING }, DRIVE_ARG }, "[-f] device",
       "eject a removable medium (-f: also when the guest locked it)", commands_eject },
+    { "gdbserver", NULL, { { "device", MON_STR, true, MON_NOTHING } }, "[device]",
+      "wait for a debugger on a device (default: tcp::1234; none: no more)", commands_gdbserver },
     { "i", NULL, { { "fmt", MON_FMT, true, MON_NOTHING }, { "addr", MON_INT, false, MON_NOTHING } }, "/fmt addr",
       "I/O port read", memory_in },
     { "log", NULL, { { "items", MON_STR, false, MON_NOTHING } }, "item1[,...]", "log these items (none: stop)",

@@ -205,6 +205,9 @@ static void hmp_unknown(const MonCommand *table, const char *prefix, const char 
     for (const MonCommand *c = table; c->name; c++) {
         g_ptr_array_add(names, (char *)c->name);
     }
+    if (!*prefix) {
+        g_ptr_array_add(names, "help"); /* not in the table: it prints the table */
+    }
     g_ptr_array_add(names, NULL);
     const char *near = suggest_nearest(name, (const char *const *)names->pdata);
     g_string_append_printf(out, "unknown command: '%s%s'\n", prefix, name);

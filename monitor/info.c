@@ -90,6 +90,34 @@ static bool info_registers(MonCall *call, GString *out, Error **errp)
     return true;
 }
 
+static void info_print_tlb(Vcpu *v, void *opaque)
+{
+    target_ops.print_tlb(v, opaque);
+}
+
+static void info_print_mem(Vcpu *v, void *opaque)
+{
+    target_ops.print_mem(v, opaque);
+}
+
+static bool info_tlb(MonCall *call, GString *out, Error **errp)
+{
+    Vcpu *v = mon_cpu(call, errp);
+    if (v) {
+        vcpu_run_on(v, info_print_tlb, out);
+    }
+    return v != NULL;
+}
+
+static bool info_mem(MonCall *call, GString *out, Error **errp)
+{
+    Vcpu *v = mon_cpu(call, errp);
+    if (v) {
+        vcpu_run_on(v, info_print_mem, out);
+    }
+    return v != NULL;
+}
+
 static bool info_block(MonCall *call, GString *out, Error **errp)
 {
     (void)call;
@@ -266,6 +294,7 @@ const MonCommand monitor_info_commands[] = {
     { "cpus", NULL, NO_ARGS, "", "show the CPUs", info_cpus },
     { "history", NULL, NO_ARGS, "", "show the command line history", info_history },
     { "irq", NULL, NO_ARGS, "", "show interrupt statistics", info_irq },
+    { "mem", NULL, NO_ARGS, "", "show the ranges of mapped memory and their protection", info_mem },
     { "mtree", NULL, { { "f", MON_FLAG, true, MON_NOTHING } }, "[-f]",
       "show the memory tree (-f: the flat view of each address space)", info_mtree },
     { "name", NULL, NO_ARGS, "", "show the name of the machine", info_name },
@@ -277,6 +306,7 @@ const MonCommand monitor_info_commands[] = {
       "show CPU registers (-a: of all CPUs)", info_registers },
     { "roms", NULL, NO_ARGS, "", "show the ROMs", info_roms },
     { "status", NULL, NO_ARGS, "", "show the run state", info_status },
+    { "tlb", NULL, NO_ARGS, "", "show the mappings of virtual memory", info_tlb },
     { "uuid", NULL, NO_ARGS, "", "show the machine's UUID", info_uuid },
     { "version", NULL, NO_ARGS, "", "show the version", info_version },
     { .name = NULL },

@@ -127,6 +127,11 @@ bool monitor_new(Chardev *chr, Error **errp)
     return true;
 }
 
+void monitor_run_line(const char *line, unsigned cpu, GString *out)
+{
+    hmp_run_line(line, &cpu, NULL, out);
+}
+
 void monitor_quit(void)
 {
     monitor_quitting = true;

@@ -344,6 +344,9 @@ void vcpus_resume(void)
     }
     for (unsigned i = 0; i < vcpu_count(); i++) {
         Vcpu *v = cpus.list[i];
+        if (v->hold) {
+            continue;
+        }
         v->stop = false;
         v->stopped = false;
         vcpu_kick(v);

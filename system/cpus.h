@@ -36,7 +36,31 @@ typedef struct VcpuIntc {
     bool (*set_base)(void *opaque, uint64_t val); /* false: #GP */
     bool (*msr_read)(void *opaque, uint32_t msr, uint64_t *val); /* 0x800-0x8ff, 0x6e0; false: #GP */
     bool (*msr_write)(void *opaque, uint32_t msr, uint64_t val);
+    void (*tsc_changed)(void *opaque); /* the TSC was written: a pending deadline moves; may be NULL */
 } VcpuIntc;
+
+/* Where a debugger wants a vCPU to stop.  The order is that of the remote protocol's Z packets. */
+typedef enum DebugKind { DEBUG_CODE, DEBUG_CODE_HW, DEBUG_WRITE, DEBUG_READ, DEBUG_ACCESS, DEBUG_KINDS } DebugKind;
+typedef struct DebugPoint {
+    DebugKind kind;
+    uint64_t addr, len; /* linear; @len 0 for code: the instruction that begins at @addr */
+} DebugPoint;
+typedef enum DebugStop { DEBUG_NO_STOP, DEBUG_AT_POINT, DEBUG_STEPPED } DebugStop;
+
+/*
+ * The debugger's part of a vCPU.  gdb/ changes it while the vCPU is parked and then calls target_ops.debug_update and the
+ * accelerator's debug_changed; the vCPU's thread fills in where it stopped.  No points and no step cost nothing.
+ */
+typedef struct VcpuDebug {
+    const DebugPoint *points; /* the debugger's own array; the same for all vCPUs */
+    unsigned count;
+    bool step;            /* stop after one instruction */
+    bool step_interrupts; /* interrupts may come between before that instruction */
+    DebugStop stop;       /* why this vCPU asked for the last stop; while set, it takes no interrupts */
+    DebugKind hit;        /* with DEBUG_AT_POINT */
+    uint64_t hit_addr;
+    bool pass;            /* goes on once over the code point at hit_addr */
+} VcpuDebug;
 
 struct Vcpu {
     /* constant after creation */
@@ -62,7 +86,10 @@ struct Vcpu {
     GQueue work;           /* VcpuWork, run in the vCPU's thread between runs */
     GThread *thread;
     int thread_id;         /* the kernel's, for query-cpus */
+    bool hold;             /* stays parked when the others are resumed: the debugger runs single ones */
     atomic_bool in_run;    /* inside accel->vcpu_run */
+
+    VcpuDebug debug;
 };
 
 /* Events, any thread.  vcpu_event_set kicks the vCPU when the bit was not set. */
@@ -118,7 +145,17 @@ typedef struct TargetOps {
     /* "rip", "eax", "cs", "cr3", "eflags" in small letters, for monitor expressions; false: there is no such register. */
     bool (*get_register)(Vcpu *v, const char *name, uint64_t *val);
     void (*disassemble)(Vcpu *v, uint64_t addr, unsigned count, bool physical, GString *out);
+    void (*print_tlb)(Vcpu *v, GString *out); /* info tlb: every mapping */
+    void (*print_mem)(Vcpu *v, GString *out); /* info mem: mapped ranges and their protection */
+    /* For a debugger, the vCPU parked.  Registers are numbered as the description (target.xml) says. */
+    void (*debug_update)(Vcpu *v); /* Vcpu.debug was changed */
+    char *(*gdb_description)(Vcpu *v); /* newly allocated */
+    unsigned (*gdb_registers)(Vcpu *v); /* how many there are */
+    unsigned (*gdb_read)(Vcpu *v, unsigned n, uint8_t buf[16]); /* returns the size in bytes; 0: no such register */
+    bool (*gdb_write)(Vcpu *v, unsigned n, const uint8_t *buf); /* as many bytes; false: the CPU does not take this value */
+    void (*set_pc)(Vcpu *v, uint64_t pc); /* an offset in the code segment, as the debugger sees it */
     uint32_t (*cpuid_features)(Vcpu *v, uint32_t *edx1, uint32_t *ecx1); /* returns leaf 1 EAX (signature) */
+    int64_t (*tsc_to_ns)(Vcpu *v, uint64_t tsc); /* the virtual time at which its TSC reads @tsc; may lie in the past */
 } TargetOps;
 extern const TargetOps target_ops;
 

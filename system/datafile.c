@@ -48,16 +48,22 @@ static char *datafile_try(const char *dir, const char *name)
     return NULL;
 }
 
-/* build/pc-bios when the program runs from the build (tests are one or two folders deeper). */
-static char *datafile_try_build(const char *name)
+/*
+ * Beside the program: build/pc-bios when it runs from the build (tests are one or two folders deeper), share/rhea of the prefix
+ * when it was installed and then moved.
+ */
+static char *datafile_try_beside(const char *name)
 {
+    static const char *const places[] = { "pc-bios", "share/rhea" };
     char *exe = g_file_read_link("/proc/self/exe", NULL);
     char *dir = exe ? g_path_get_dirname(exe) : NULL;
     char *found = NULL;
     for (int up = 0; dir && up < 3 && !found; up++) {
-        char *data = g_build_filename(dir, "pc-bios", NULL);
-        found = datafile_try(data, name);
-        g_free(data);
+        for (size_t i = 0; i < G_N_ELEMENTS(places) && !found; i++) {
+            char *data = g_build_filename(dir, places[i], NULL);
+            found = datafile_try(data, name);
+            g_free(data);
+        }
         char *above = g_path_get_dirname(dir);
         g_free(dir);
         dir = above;
@@ -109,7 +115,7 @@ char *datafile_find(const char *name, Error **errp)
         found = datafile_try(datafile_dirs->pdata[i], name);
     }
     if (bare && !found) {
-        found = datafile_try_build(name);
+        found = datafile_try_beside(name);
     }
     if (bare && !found) {
         found = datafile_try(RHEA_DATADIR, name);

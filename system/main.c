@@ -7,6 +7,7 @@
 #include "accel/accel.h"
 #include "block/blk.h"
 #include "chardev/char.h"
+#include "gdb/gdbserver.h"
 #include "monitor/monitor.h"
 #include "system/backends.h"
 #include "system/daemon.h"
@@ -170,6 +171,10 @@ static bool main_start(Options *o, Error **errp)
         return false;
     }
     machine_reset(machine_current());
+    if (o->gdb && !gdbserver_start(o->gdb, errp)) {
+        error_prepend(errp, "-gdb %s: ", o->gdb);
+        return false;
+    }
     return true;
 }
 
@@ -190,8 +195,9 @@ static int main_run(Options *o)
     return status;
 }
 
-static void main_end(Options *o)
+static void main_end(Options *o, int status)
 {
+    gdbserver_end(status);
     vcpus_shutdown();
     monitor_cleanup(); /* before the devices let go of the muxes, which would give monitors the input */
     machine_free(machine_current());
@@ -229,6 +235,6 @@ int main(int argc, char **argv)
         daemon_ready();
     }
     int status = main_run(&o);
-    main_end(&o);
+    main_end(&o, status);
     return status;
 }

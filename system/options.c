@@ -436,6 +436,19 @@ static bool opt_start_paused(void *p, const char *value, Error **errp)
     return true;
 }
 
+static bool opt_gdb(void *p, const char *value, Error **errp)
+{
+    (void)errp;
+    options_set(&((Options *)p)->gdb, value);
+    return true;
+}
+
+static bool opt_gdb_default(void *p, const char *value, Error **errp)
+{
+    (void)value;
+    return opt_gdb(p, "tcp::1234", errp);
+}
+
 static bool opt_no_hpet(void *p, const char *value, Error **errp)
 {
     (void)value;
@@ -690,6 +703,9 @@ static const Option options_table[] = {
     { "netdev", "TYPE,id=ID", "network back end (later)", NETWORK, opt_network },
 
     { "S", NULL, "do not start the CPUs (monitor: cont)", EXPERT, opt_start_paused },
+    { "gdb", "DEVICE", "wait for a debugger (gdb's remote protocol) on tcp::PORT, unix:PATH,server=on,wait=off, stdio, pty,"
+      " chardev:ID; none", EXPERT, opt_gdb },
+    { "s", NULL, "as -gdb tcp::1234", EXPERT, opt_gdb_default },
     { "no-reboot", NULL, "end instead of rebooting", EXPERT, opt_no_reboot },
     { "no-shutdown", NULL, "stop instead of ending when the guest powers off", EXPERT, opt_no_shutdown },
     { "action", "[reboot=reset|shutdown][,shutdown=poweroff|pause][,panic=shutdown|pause|none]", "what to do then",
@@ -721,8 +737,6 @@ static const Option options_table[] = {
     { "mem-prealloc", NULL, "allocate memory at start", LATER, opt_later },
     { "incoming", "URI", "wait for a migration", LATER, opt_later },
     { "loadvm", "NAME", "start from a snapshot", LATER, opt_later },
-    { "gdb", "DEVICE", "debugger", LATER, opt_later },
-    { "s", NULL, "debugger on tcp::1234", LATER, opt_later },
     { "icount", "OPTIONS", "count instructions", LATER, opt_later },
     { "trace", "OPTIONS", "trace points", LATER, opt_later },
     { "tpmdev", "OPTIONS", "TPM", LATER, opt_later },

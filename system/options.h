@@ -26,7 +26,7 @@ typedef struct Options {
     bool monitor_none, serial_none, serial_given;
     bool nographic, display_none, default_devices, snapshot, start_paused;
     bool daemonize, mem_lock, list_options;
-    char *pidfile, *debugcon, *qtest, *qtest_log, *log_items, *log_file;
+    char *pidfile, *debugcon, *qtest, *qtest_log, *log_items, *log_file, *gdb;
     /* Something to print instead of running.  @topic belongs to it. */
     void (*print)(struct Options *o, const char *topic);
     char *topic;

@@ -2,6 +2,7 @@
 /* The cache of decoded blocks: see interp.h.  vCPU thread. */
 #include "util/osdep.h"
 #include "accel/interp/interp.h"
+#include "target/i386/debugger.h"
 #include "target/i386/decode.h"
 #include "util/log.h"
 
@@ -26,7 +27,7 @@ void block_cache_free(BlockCache *c)
     }
 }
 
-static void block_cache_flush(BlockCache *c)
+void block_cache_flush(BlockCache *c)
 {
     memset(c->hints, 0, sizeof(c->hints));
     memset(c->hash, 0, sizeof(c->hash));
@@ -121,7 +122,7 @@ static void block_decode(X86Cpu *cpu, Block *b, const CodePage *page, uint64_t l
         }
         b->count++;
         off += i->len;
-        if (i->flags & (INSN_BRANCH | INSN_END)) {
+        if ((i->flags & (INSN_BRANCH | INSN_END)) || debugger_may_stop(cpu, lin + off)) {
             break;
         }
     }
@@ -172,6 +173,7 @@ static Block *block_from_io(BlockCache *c, X86Cpu *cpu, const CodePage *page, ui
     decode_insn(cpu, buf, 15, 0, &b->insns[0]);
     b->gen = &generation_never;
     b->mode = cpu->mode;
+    b->stops = debugger_may_stop(cpu, lin);
     b->count = 1;
     b->bytes = b->insns[0].len;
     return b;
@@ -201,6 +203,7 @@ Block *block_get(BlockCache *c, X86Cpu *cpu, uint64_t lin)
         bucket = block_bucket(c, page.ram, off, cpu->mode);
         *b = (Block){ .ram = page.ram, .ram_off = off, .mode = cpu->mode, .host = page.host + (lin & 0xfff) };
         b->gen = block_watch(cpu, page.ram, page.ram_off, &b->gen_seen);
+        b->stops = debugger_may_stop(cpu, lin);
         block_decode(cpu, b, &page, lin);
         block_keep(c, b, bucket);
         if (log_on(LOG_IN_ASM)) {

@@ -23,6 +23,7 @@ struct Block {
     uint32_t mode;
     uint16_t count;    /* instructions */
     uint16_t bytes;
+    bool stops;        /* a debugger's breakpoint may be at its first instruction: found by look-up only, never chained to */
     bool chainable;    /* what it ends with changes neither mode, privilege nor mappings */
     uint16_t chain_off[2]; /* page offsets of blocks that followed it in the same page, */
     Block *chain[2];   /* and those blocks; NULL: none yet */
@@ -58,6 +59,7 @@ typedef struct BlockCache {
 
 BlockCache *block_cache_new(void);
 void block_cache_free(BlockCache *c);
+void block_cache_flush(BlockCache *c);
 /* The block at CS:RIP, decoded if need be.  May raise #PF, #GP.  Valid until the next call. */
 Block *block_get(BlockCache *c, X86Cpu *cpu, uint64_t lin);
 

@@ -6,6 +6,7 @@
 #include "util/osdep.h"
 #include "accel/accel.h"
 #include "accel/interp/interp.h"
+#include "target/i386/debugger.h"
 #include "target/i386/decode.h"
 #include "target/i386/exc.h"
 #include "util/log.h"
@@ -64,15 +65,23 @@ static inline uint64_t interp_linear(const X86Cpu *cpu)
     return cpu->mode & MODE_CODE64 ? lin : (uint32_t)lin;
 }
 
-static inline Block *interp_next(X86Cpu *cpu, BlockCache *c, uint64_t lin, unsigned *count)
+static inline Block *interp_find(X86Cpu *cpu, BlockCache *c, uint64_t lin, unsigned *count, bool may_stop)
 {
     Block *b = block_find(c, cpu, lin);
 
+    if (G_UNLIKELY(b->stops) && may_stop) {
+        debugger_before(cpu, lin);
+    }
     *count = interp_limit(cpu, b);
     if (G_UNLIKELY(log_on(LOG_EXEC | LOG_CPU))) {
         interp_log(cpu, b, lin);
     }
     return b;
+}
+
+static inline Block *interp_next(X86Cpu *cpu, BlockCache *c, uint64_t lin, unsigned *count)
+{
+    return interp_find(cpu, c, lin, count, true);
 }
 
 /*
@@ -102,7 +111,7 @@ static inline void interp_chain(X86Cpu *cpu, BlockCache *c)
         } else {
             flushes = c->flushes;
             n = interp_next(cpu, c, next, &count);
-            if (flushes == c->flushes && n->gen == b->gen && !n->ram2) {
+            if (flushes == c->flushes && n->gen == b->gen && !n->ram2 && !n->stops) {
                 block_chain(b, n, next & 0xfff);
             }
         }
@@ -116,11 +125,12 @@ static void interp_step(X86Cpu *cpu, BlockCache *c)
 {
     unsigned count;
 
+    debugger_before(cpu, interp_linear(cpu));
     cpu->int_shadow = false;
     if (cpu->dbg_slow) {
         x86_debug_before(cpu);
     }
-    interp_execute(cpu, interp_next(cpu, c, interp_linear(cpu), &count), 1);
+    interp_execute(cpu, interp_find(cpu, c, interp_linear(cpu), &count, false), 1);
     if (cpu->dbg_slow || cpu->dbg_step || cpu->dbg_hits) {
         x86_check_debug_trap(cpu);
     }
@@ -137,6 +147,7 @@ static void interp_loop(X86Cpu *cpu, BlockCache *c)
                 return;
             }
             if (took) {
+                debugger_after(cpu);
                 continue; /* another may wait behind it: a start-up message behind an INIT that halts */
             }
         }
@@ -166,7 +177,9 @@ static void interp_run(Vcpu *v)
             cpu->smc = false;
             mmu_drop_bus_lock(cpu);
             if (cpu->exc_vector >= 0) {
+                cpu->dbg_hits = 0; /* the instruction did not happen */
                 x86_deliver_pending(cpu);
+                debugger_after(cpu);
             }
         }
     }
@@ -201,6 +214,11 @@ static void interp_vcpu_destroy(Vcpu *v)
     mmu_destroy(x86_cpu(v));
 }
 
+static void interp_debug_changed(Vcpu *v)
+{
+    block_cache_flush(v->accel); /* blocks end before breakpoints */
+}
+
 static const AccelClass interp_class = {
     .name = "interp",
     .desc = "Rhea's interpreter: complete, portable, slow",
@@ -209,5 +227,6 @@ static const AccelClass interp_class = {
     .vcpu_init = interp_vcpu_init,
     .vcpu_destroy = interp_vcpu_destroy,
     .vcpu_run = interp_run,
+    .debug_changed = interp_debug_changed,
 };
 ACCEL_REGISTER(interp_class);

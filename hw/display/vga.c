@@ -282,42 +282,20 @@ void vga_vbe_write(Vga *v, unsigned index, uint16_t val)
     }
 }
 
+#define VGA_PORTS_BASE 0x3b0u
+
 /* --- regions ------------------------------------------------------------------------------------------------------------ */
 
-static uint64_t ports_3b0_read(void *opaque, hwaddr off, unsigned size)
+static uint64_t ports_read(void *opaque, hwaddr off, unsigned size)
 {
     (void)size;
-    return vga_port_read(opaque, 0x3b0 + (unsigned)off);
+    return vga_port_read(opaque, VGA_PORTS_BASE + (unsigned)off);
 }
 
-static void ports_3b0_write(void *opaque, hwaddr off, uint64_t val, unsigned size)
+static void ports_write(void *opaque, hwaddr off, uint64_t val, unsigned size)
 {
     (void)size;
-    vga_port_write(opaque, 0x3b0 + (unsigned)off, (uint8_t)val);
-}
-
-static uint64_t ports_3c0_read(void *opaque, hwaddr off, unsigned size)
-{
-    (void)size;
-    return vga_port_read(opaque, 0x3c0 + (unsigned)off);
-}
-
-static void ports_3c0_write(void *opaque, hwaddr off, uint64_t val, unsigned size)
-{
-    (void)size;
-    vga_port_write(opaque, 0x3c0 + (unsigned)off, (uint8_t)val);
-}
-
-static uint64_t ports_3d0_read(void *opaque, hwaddr off, unsigned size)
-{
-    (void)size;
-    return vga_port_read(opaque, 0x3d0 + (unsigned)off);
-}
-
-static void ports_3d0_write(void *opaque, hwaddr off, uint64_t val, unsigned size)
-{
-    (void)size;
-    vga_port_write(opaque, 0x3d0 + (unsigned)off, (uint8_t)val);
+    vga_port_write(opaque, VGA_PORTS_BASE + (unsigned)off, (uint8_t)val);
 }
 
 /* 0x1ce: index, 0x1cf and 0x1d0: data, 16 bits wide. */
@@ -341,11 +319,15 @@ static void ports_vbe_write(void *opaque, hwaddr off, uint64_t val, unsigned siz
     }
 }
 
-static const MemOps ports_3b0_ops = { .read = ports_3b0_read, .write = ports_3b0_write, .max_size = 1 };
-static const MemOps ports_3c0_ops = { .read = ports_3c0_read, .write = ports_3c0_write, .max_size = 1 };
-static const MemOps ports_3d0_ops = { .read = ports_3d0_read, .write = ports_3d0_write, .max_size = 1 };
+static const MemOps ports_ops = { .read = ports_read, .write = ports_write, .max_size = 1 };
 static const MemOps ports_vbe_ops = { .read = ports_vbe_read, .write = ports_vbe_write, .min_size = 2, .max_size = 2,
                                       .unaligned = true, .exact = true };
+
+/* The parts of 0x3b0..0x3df that are VGA's; a parallel port may live between them. */
+static const struct {
+    const char *name;
+    uint16_t port, count;
+} port_views[] = { { "vga-mono", 0x3b0, 0xc }, { "vga-io", 0x3c0, 0x10 }, { "vga-colour", 0x3d0, 0xd } };
 
 bool vga_init(Vga *v, const char *name, Error **errp)
 {
@@ -353,9 +335,11 @@ bool vga_init(Vga *v, const char *name, Error **errp)
         return false;
     }
     mem_init_io(&v->window, &vga_window_ops, v, "vga-lowmem", 0x20000);
-    mem_init_io(&v->ports_3b0, &ports_3b0_ops, v, "vga-mono", 0xc);
-    mem_init_io(&v->ports_3c0, &ports_3c0_ops, v, "vga", 0x10);
-    mem_init_io(&v->ports_3d0, &ports_3d0_ops, v, "vga-colour", 0xd);
+    mem_init_io(&v->ports, &ports_ops, v, "vga", 0x30);
+    for (unsigned i = 0; i < G_N_ELEMENTS(v->port_views); i++) {
+        mem_init_alias(&v->port_views[i], port_views[i].name, &v->ports, port_views[i].port - VGA_PORTS_BASE,
+                       port_views[i].count);
+    }
     mem_init_io(&v->ports_vbe, &ports_vbe_ops, v, "vbe", 3);
     v->console = console_new(name, &vga_console_ops, v);
     return true;
@@ -365,9 +349,9 @@ void vga_map_legacy(Vga *v, MemRegion *mem, MemRegion *io)
 {
     mem_transaction_begin();
     mem_add_prio(mem, 0xa0000, &v->window, 1);
-    mem_add(io, 0x3b0, &v->ports_3b0);
-    mem_add(io, 0x3c0, &v->ports_3c0);
-    mem_add(io, 0x3d0, &v->ports_3d0);
+    for (unsigned i = 0; i < G_N_ELEMENTS(v->port_views); i++) {
+        mem_add(io, port_views[i].port, &v->port_views[i]);
+    }
     mem_add(io, 0x1ce, &v->ports_vbe);
     mem_transaction_commit();
 }
@@ -396,9 +380,10 @@ void vga_destroy(Vga *v)
     console_free(v->console);
     v->console = NULL;
     mem_destroy(&v->window);
-    mem_destroy(&v->ports_3b0);
-    mem_destroy(&v->ports_3c0);
-    mem_destroy(&v->ports_3d0);
+    for (unsigned i = 0; i < G_N_ELEMENTS(v->port_views); i++) {
+        mem_destroy(&v->port_views[i]);
+    }
+    mem_destroy(&v->ports);
     mem_destroy(&v->ports_vbe);
     mem_destroy(&v->vram);
     g_free(v->text_cells);

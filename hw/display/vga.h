@@ -28,7 +28,7 @@ typedef struct Vga {
 
     MemRegion vram;     /* RAM */
     MemRegion window;   /* 0xa0000, 128 KiB */
-    MemRegion ports_3b0, ports_3c0, ports_3d0, ports_vbe;
+    MemRegion ports, port_views[3], ports_vbe;
     Console *console;
 
     /* registers */

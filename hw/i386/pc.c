@@ -103,6 +103,7 @@ static bool pc_create_cpus(PcBoard *b, Error **errp)
     const CpuTopology *topo = &m->cfg.topo;
     const char *model = m->cfg.cpu_model ? m->cfg.cpu_model : m->cls->default_cpu;
     apic_bus_init(&b->apics, &m->memory);
+    apic_set_tsc(&b->apics, target_ops.tsc_to_ns);
     for (unsigned i = 0; i < topo->cpus; i++) {
         Vcpu *v = vcpu_create(model, i, topology_apic_id(topo, i), topo, &m->as_mem, &m->as_smm, &m->as_io, errp);
         if (!v) {

@@ -489,12 +489,9 @@ static Apic *apic_of_vcpu(Vcpu *v)
     return v->intc && v->intc->msr_read == apic_msr_read ? v->intc->opaque : NULL;
 }
 
-void apic_tsc_changed(Vcpu *v)
+static void apic_tsc_changed(void *opaque)
 {
-    Apic *a = apic_of_vcpu(v);
-    if (a) {
-        apic_timer_arm(a);
-    }
+    apic_timer_arm(opaque);
 }
 
 void apic_init_reset(Vcpu *v)
@@ -534,6 +531,7 @@ static bool apic_realize(Device *d, Error **errp)
     a->intc = (VcpuIntc){
         .opaque = a, .acknowledge = apic_acknowledge, .get_tpr = apic_get_tpr, .set_tpr = apic_set_tpr,
         .get_base = apic_get_base, .set_base = apic_set_base, .msr_read = apic_msr_read, .msr_write = apic_msr_write,
+        .tsc_changed = apic_tsc_changed,
     };
     a->vcpu->intc = &a->intc;
     return true;

@@ -38,7 +38,7 @@ typedef struct ApicEoiListener {
     void (*eoi)(struct ApicEoiListener *l, uint8_t vector);
 } ApicEoiListener;
 
-/* When will this vCPU's TSC read @tsc?  In ns of the virtual clock; may lie in the past.  And its TSC now. */
+/* When will this vCPU's TSC read @tsc?  In ns of the virtual clock; may lie in the past. */
 typedef int64_t ApicTscToNs(Vcpu *v, uint64_t tsc);
 
 struct ApicBus {
@@ -62,8 +62,6 @@ IrqLine apic_bus_extint_line(ApicBus *bus); /* LINT0 of every APIC */
 IrqLine apic_bus_nmi_line(ApicBus *bus);    /* LINT1 of every APIC */
 /* Without a hook the TSC counts virtual ns (1 GHz, 0 at the machine's start). */
 void apic_set_tsc(ApicBus *bus, ApicTscToNs *fn);
-/* The vCPU's TSC was written or adjusted: a pending deadline moves. */
-void apic_tsc_changed(Vcpu *v);
 
 /* One for each vCPU, in order of index; sets @v->intc.  @bsp: this is the boot processor after RESET. */
 Apic *apic_create(ApicBus *bus, Bus *sysbus, Vcpu *v, bool bsp, Error **errp);

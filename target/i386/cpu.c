@@ -62,7 +62,8 @@ void x86_update_mode(X86Cpu *cpu)
     cpu->lin_base[SEG_GS] = cpu->seg[SEG_GS].base;
     cpu->mode = mode;
     bool smap = (cpu->cr4 & CR4_SMAP) && !(cpu->eflags & FL_AC);
-    cpu->tlb = cpu->tlbs[cpu->cpl == 3 ? TLB_USER : smap ? TLB_SYS : TLB_SYS_USERPAGES];
+    unsigned user = (cpu->cr0 & CR0_AM) && (cpu->eflags & FL_AC) ? TLB_USER_AC : TLB_USER;
+    cpu->tlb = cpu->tlbs[cpu->cpl == 3 ? user : smap ? TLB_SYS : TLB_SYS_USERPAGES];
     cpu->fpu_ok = !(cpu->cr0 & (CR0_EM | CR0_TS));
     x86_debug_update(cpu);
 }
@@ -150,6 +151,9 @@ static void cpu_op_reset(Vcpu *v, bool bsp)
     cpu->bsp = bsp;
     x86_reset(cpu, false);
     cpu->wait_sipi = !bsp;
+    if (!bsp && vcpu_count()) { /* the boot processor is reset first; one RESET starts all counters together */
+        cpu->tsc_offset = x86_cpu(vcpu_get(0))->tsc_offset;
+    }
     atomic_store(&v->halted, !bsp);
 }
 
@@ -163,6 +167,11 @@ uint64_t x86_tsc(const X86Cpu *cpu)
 int64_t x86_tsc_to_ns(const X86Cpu *cpu, uint64_t tsc)
 {
     return (int64_t)(tsc - cpu->tsc_offset);
+}
+
+static int64_t cpu_op_tsc_to_ns(Vcpu *v, uint64_t tsc)
+{
+    return x86_tsc_to_ns(x86_cpu(v), tsc);
 }
 
 /* ---- creation --------------------------------------------------------------------------------------------------- */
@@ -221,5 +230,14 @@ const TargetOps target_ops = {
     .get_pc = cpu_op_get_pc,
     .get_register = regnames_get,
     .disassemble = cpu_disassemble,
+    .print_tlb = mmu_print_tlb,
+    .print_mem = mmu_print_mem,
+    .debug_update = gdb_debug_update,
+    .gdb_description = gdb_description,
+    .gdb_registers = gdb_registers,
+    .gdb_read = gdb_read,
+    .gdb_write = gdb_write,
+    .set_pc = gdb_set_pc,
     .cpuid_features = cpu_op_cpuid_features,
+    .tsc_to_ns = cpu_op_tsc_to_ns,
 };

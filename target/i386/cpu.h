@@ -97,7 +97,8 @@ typedef struct TlbEntry {
     uint64_t read, write, exec;
     uintptr_t addend;
 } TlbEntry;
-enum { TLB_SYS, TLB_SYS_USERPAGES /* supervisor, SMAP not in force */, TLB_USER, TLB_COUNT };
+enum { TLB_SYS, TLB_SYS_USERPAGES /* supervisor, SMAP not in force */, TLB_USER,
+       TLB_USER_AC /* user with alignment checks armed: no data tag ever hits */, TLB_COUNT };
 /* Beside each entry, what the slow paths need. */
 typedef struct TlbPhys {
     uint64_t lin;     /* of the page */
@@ -153,6 +154,7 @@ struct X86Cpu {
     X86Seg seg[SEG_COUNT];
     struct { uint64_t base; uint16_t limit; } gdt, idt;
     uint64_t cr0, cr2, cr3, cr4, cr8_shadow, xcr0, efer;
+    uint64_t pdpte[4];      /* PAE paging: loaded with CR3, ctl.c */
     uint64_t dr[8];
     uint64_t star, lstar, cstar, sfmask, kernel_gs_base, tsc_aux, tsc_offset, tsc_adjust;
     uint64_t sysenter_cs, sysenter_esp, sysenter_eip;

@@ -30,9 +30,10 @@ static const uint32_t implemented[FEAT_WORDS] = {
     [FEAT_7_EBX] = B(CPUID_FSGSBASE) | B(CPUID_TSC_ADJUST) | B(CPUID_BMI1) | B(CPUID_SMEP) | B(CPUID_BMI2) | B(CPUID_ERMS) |
                    B(CPUID_INVPCID) | B(CPUID_RDSEED) | B(CPUID_ADX) | B(CPUID_SMAP) | B(CPUID_CLFLUSHOPT) | B(CPUID_CLWB) |
                    B(CPUID_SHA) | B(CPUID_AVX2),
-    [FEAT_7_ECX] = B(CPUID_UMIP) | B(CPUID_GFNI) | B(CPUID_VAES) | B(CPUID_VPCLMULQDQ) | B(CPUID_RDPID),
+    [FEAT_7_ECX] = B(CPUID_UMIP) | B(CPUID_PKU) | B(CPUID_GFNI) | B(CPUID_VAES) | B(CPUID_VPCLMULQDQ) | B(CPUID_RDPID),
     [FEAT_X1_EDX] = B(CPUID_SYSCALL) | B(CPUID_NX) | B(CPUID_MMXEXT) | B(CPUID_PDPE1GB) | B(CPUID_RDTSCP) | B(CPUID_LM),
-    [FEAT_X1_ECX] = B(CPUID_LAHF_LM) | 2 /* cmp-legacy */ | B(CPUID_CR8LEGACY) | B(CPUID_ABM) | B(CPUID_3DNOWPREFETCH),
+    [FEAT_X1_ECX] = B(CPUID_LAHF_LM) | 2 /* cmp-legacy */ | B(CPUID_CR8LEGACY) | B(CPUID_ABM) | B(CPUID_3DNOWPREFETCH) |
+                    B(CPUID_SSE4A) | B(CPUID_MISALIGNSSE),
     [FEAT_X7_EDX] = B(CPUID_INVTSC),
     [FEAT_6_EAX] = B(CPUID_ARAT),
     [FEAT_D1_EAX] = B(CPUID_XSAVEOPT) | B(CPUID_XSAVEC) | B(CPUID_XGETBV1) | B(CPUID_XSAVES),
@@ -44,6 +45,7 @@ static const uint32_t native_only[FEAT_WORDS] = {
                    B(CPUID_AES) | B(CPUID_AVX) | B(CPUID_F16C),
     [FEAT_7_EBX] = B(CPUID_SHA) | B(CPUID_AVX2),
     [FEAT_7_ECX] = B(CPUID_GFNI) | B(CPUID_VAES) | B(CPUID_VPCLMULQDQ),
+    [FEAT_X1_ECX] = B(CPUID_SSE4A) | B(CPUID_MISALIGNSSE),
 };
 
 uint32_t cpuid_implemented(unsigned word)
@@ -109,16 +111,29 @@ static void suggest_feature(const char *name, Error **errp)
     }
 }
 
+static const char *resolve_alias(const char *name)
+{
+    for (const CpuAlias *a = cpu_aliases; a->name; a++) {
+        if (!g_ascii_strcasecmp(a->name, name)) {
+            return a->model;
+        }
+    }
+    return name;
+}
+
 static const CpuModel *find_model(const char *name, Error **errp)
 {
     const char *names[64], *near;
     unsigned n = 0;
 
+    name = resolve_alias(name);
     for (const CpuModel *m = cpu_models; m->name; m++) {
         if (!g_ascii_strcasecmp(m->name, name)) {
             return m;
         }
-        names[n++] = m->name;
+        if (n < G_N_ELEMENTS(names) - 1) {
+            names[n++] = m->name;
+        }
     }
     names[n] = NULL;
     near = suggest_nearest(name, names);
@@ -295,6 +310,9 @@ void cpuid_print_models(FILE *f)
     for (const CpuModel *m = cpu_models; m->name; m++) {
         fprintf(f, "x86 %-22s %s\n", m->name, m->desc);
     }
+    for (const CpuAlias *a = cpu_aliases; a->name; a++) {
+        fprintf(f, "x86 %-22s (alias of %s)\n", a->name, a->model);
+    }
     fprintf(f, "\nRecognized CPUID flags (those that this engine lacks are in brackets):\n");
     for (unsigned w = 0; w < FEAT_WORDS; w++) {
         for (unsigned b = 0; b < 32; b++) {
@@ -344,7 +362,10 @@ uint64_t cpuid_efer_valid(const X86Cpu *cpu)
 
 uint64_t cpuid_xcr0_valid(const X86Cpu *cpu)
 {
-    return !x86_has_feature(cpu, CPUID_XSAVE) ? 0 : x86_has_feature(cpu, CPUID_AVX) ? 7 : 3;
+    if (!x86_has_feature(cpu, CPUID_XSAVE)) {
+        return 0;
+    }
+    return 3 | (x86_has_feature(cpu, CPUID_AVX) ? 4 : 0) | (x86_has_feature(cpu, CPUID_PKU) ? 1u << 9 : 0);
 }
 
 unsigned cpuid_phys_bits(const X86Cpu *cpu)

@@ -74,6 +74,10 @@ typedef struct CpuModel {
     const char *brand;        /* brand string, up to 47 characters */
     struct { uint16_t l1d_kib, l1i_kib, l2_kib; uint32_t l3_kib; uint8_t l1d_ways, l1i_ways, l2_ways, l3_ways; } cache; /* 0: none */
 } CpuModel;
+typedef struct CpuAlias {
+    const char *name, *model;
+} CpuAlias;
+extern const CpuAlias cpu_aliases[]; /* models-table.c; ends with a NULL name */
 extern const CpuModel cpu_models[]; /* models-table.c; ends with a NULL name */
 
 static inline bool x86_has_feature(const X86Cpu *cpu, unsigned feature)

@@ -6,6 +6,7 @@
 #include "util/osdep.h"
 #include "target/i386/cpuid.h"
 #include "target/i386/flags.h"
+#include "target/i386/mem.h"
 #include "target/i386/seg-int.h"
 
 uint64_t x86_get_rflags(X86Cpu *cpu)
@@ -49,6 +50,14 @@ static uint64_t ctl_paging_efer(X86Cpu *cpu, uint64_t v)
     return cpu->efer;
 }
 
+/* PAE paging would be in force with these values: reads its upper entries from where @cr3 points, or raises. */
+static void ctl_load_pdptes(X86Cpu *cpu, uint64_t cr0, uint64_t cr4, uint64_t efer, uint64_t cr3)
+{
+    if ((cr0 & CR0_PG) && (cr4 & CR4_PAE) && !(efer & EFER_LMA) && !mmu_load_pdptes(cpu, cr3)) {
+        x86_raise_gp0(cpu);
+    }
+}
+
 void x86_set_cr0(X86Cpu *cpu, uint64_t v)
 {
     if (v >> 32 || ((v & CR0_PG) && !(v & CR0_PE)) || ((v & CR0_NW) && !(v & CR0_CD))) {
@@ -58,6 +67,9 @@ void x86_set_cr0(X86Cpu *cpu, uint64_t v)
     v |= CR0_ET;
     uint64_t efer = ctl_paging_efer(cpu, v);
     uint64_t changed = v ^ cpu->cr0;
+    if (changed & (CR0_CD | CR0_NW | CR0_PG)) {
+        ctl_load_pdptes(cpu, v, cpu->cr4, efer, cpu->cr3);
+    }
     cpu->efer = efer;
     cpu->cr0 = v;
     if (changed & CR0_PE) {
@@ -80,6 +92,7 @@ void x86_set_cr3(X86Cpu *cpu, uint64_t v)
         }
     } else {
         v = (uint32_t)v;
+        ctl_load_pdptes(cpu, cpu->cr0, cpu->cr4, cpu->efer, v);
     }
     cpu->cr3 = v;
     tlb_flush_nonglobal(cpu);
@@ -96,6 +109,9 @@ void x86_set_cr4(X86Cpu *cpu, uint64_t v)
     }
     if ((v & changed & CR4_PCIDE) && (!x86_long_mode(cpu) || (cpu->cr3 & 0xfff))) {
         x86_raise_gp0(cpu);
+    }
+    if (changed & (CR4_PAE | CR4_PGE | CR4_PSE | CR4_SMEP)) {
+        ctl_load_pdptes(cpu, cpu->cr0, v, cpu->efer, cpu->cr3);
     }
     cpu->cr4 = v;
     if (changed & (CR4_PSE | CR4_PAE | CR4_PGE | CR4_SMEP | CR4_SMAP | CR4_PCIDE | CR4_LA57 | CR4_PKE)) {

@@ -5,6 +5,7 @@
  */
 #include "util/osdep.h"
 #include "target/i386/cpuid.h"
+#include "target/i386/debugger.h"
 #include "target/i386/seg-int.h"
 
 enum { DR6_BS = 1u << 14, DR7_GD = 1u << 13, BP_EXEC = 0, BP_WRITE = 1, BP_IO = 2, BP_RW = 3 };
@@ -35,7 +36,7 @@ static bool debug_overlaps(const X86Cpu *cpu, unsigned n, uint64_t addr, unsigne
 
 void x86_debug_update(X86Cpu *cpu)
 {
-    bool slow = cpu->eflags & FL_TF;
+    bool slow = (cpu->eflags & FL_TF) || cpu->vcpu.debug.step;
     if (G_UNLIKELY(cpu->dr[7] & 0xff)) {
         for (unsigned n = 0; n < 4; n++) {
             slow |= debug_enabled(cpu, n) && debug_type(cpu, n) == BP_EXEC;
@@ -46,6 +47,9 @@ void x86_debug_update(X86Cpu *cpu)
 
 bool x86_debug_page_watched(const X86Cpu *cpu, uint64_t lin)
 {
+    if (G_UNLIKELY(cpu->vcpu.debug.count) && debugger_page_watched(cpu, lin)) {
+        return true;
+    }
     if (G_LIKELY(!(cpu->dr[7] & 0xff))) {
         return false;
     }
@@ -70,6 +74,9 @@ void x86_debug_data(X86Cpu *cpu, uint64_t lin, unsigned size, bool write)
     }
     if (wanted) {
         cpu->dbg_hits |= hits;
+    }
+    if (G_UNLIKELY(cpu->vcpu.debug.count)) {
+        debugger_data(cpu, lin, size, write);
     }
 }
 
@@ -112,18 +119,26 @@ void x86_debug_before(X86Cpu *cpu)
     }
 }
 
+static void debug_trap(X86Cpu *cpu, uint32_t hits)
+{
+    cpu->dr[6] = (cpu->dr[6] & ~(uint64_t)0xf) | hits;
+    cpu->dr[7] &= ~(uint64_t)DR7_GD;
+    atomic_store(&cpu->vcpu.halted, false);
+    x86_interrupt(cpu, EXC_DB, false, false, cpu->regs[R_RIP]);
+}
+
 void x86_check_debug_trap(X86Cpu *cpu)
 {
     uint32_t hits = cpu->dbg_hits | (cpu->dbg_step ? (uint32_t)DR6_BS : 0);
     cpu->dbg_hits = 0;
     cpu->dbg_step = false;
-    if (!hits) {
-        return;
+    if (hits & ~DEBUGGER_HIT) {
+        debug_trap(cpu, hits & ~DEBUGGER_HIT);
     }
-    cpu->dr[6] = (cpu->dr[6] & ~(uint64_t)0xf) | hits;
-    cpu->dr[7] &= ~(uint64_t)DR7_GD;
-    atomic_store(&cpu->vcpu.halted, false);
-    x86_interrupt(cpu, EXC_DB, false, false, cpu->regs[R_RIP]);
+    if (hits & DEBUGGER_HIT) {
+        debugger_watched(cpu);
+    }
+    debugger_after(cpu);
 }
 
 uint64_t debug_read_dr(X86Cpu *cpu, unsigned n)

@@ -156,6 +156,9 @@ bool decode_feature_shown(const X86Cpu *cpu, const ZydisDecodedInstruction *z)
     if (z->meta.isa_set == ZYDIS_ISA_SET_LAHF) { /* every CPU outside 64-bit code */
         return !(cpu->mode & MODE_CODE64) || x86_has_feature(cpu, CPUID_LAHF_LM);
     }
+    if (f == FEATURE_ALWAYS && z->encoding != ZYDIS_INSTRUCTION_ENCODING_LEGACY) {
+        return false; /* VEX, EVEX, XOP, MVEX of a set that is not in the table: Knights Corner's and the newer AVX-512 ones */
+    }
     if (f == FEATURE_NEVER) {
         return false;
     }

@@ -70,6 +70,7 @@ static bool native_operand(const ZydisDecodedOperand *o, unsigned n, ZydisEncode
     if (native_is_vec(c) && id >= 0 && id < 32) {
         out->kind = NK_VEC;
         out->reg = (uint8_t)id;
+        out->size = (uint8_t)(ZydisRegisterGetWidth(ZYDIS_MACHINE_MODE_LONG_64, o->reg.value) / 8); /* not what is read of it */
         req->reg.value = ZydisRegisterEncode(c, (ZyanU8)(n + 1));
         return true;
     }
@@ -116,7 +117,8 @@ static bool native_hidden(const ZydisDecodedOperand *o, NativePlan *plan)
 static uint8_t native_alignment(const char *name, bool vex, unsigned size)
 {
     static const char *const unaligned[] = { "movups", "movupd", "movdqu", "lddqu", "pcmpestri", "pcmpestrm",
-                                             "pcmpistri", "pcmpistrm", NULL };
+                                             "pcmpistri", "pcmpistrm", "sha1msg1", "sha1msg2", "sha1nexte", "sha1rnds4",
+                                             "sha256msg1", "sha256msg2", "sha256rnds2" /* measured on AMD */, NULL };
     static const char *const aligned[] = { "vmovaps", "vmovapd", "vmovdqa", "vmovntps", "vmovntpd", "vmovntdq",
                                            "vmovntdqa", "vmovdqa32", "vmovdqa64", NULL };
 
@@ -137,10 +139,11 @@ static bool native_uses_mxcsr(const char *name)
     size_t n = strlen(name);
     const char *end = name + n - 2;
 
-    return n > 4 && (!strcmp(end, "ps") || !strcmp(end, "pd") || !strcmp(end, "ss") || !strcmp(end, "sd") ||
+    return n >= 4 && (!strcmp(end, "ps") || !strcmp(end, "pd") || !strcmp(end, "ss") || !strcmp(end, "sd") ||
                      strstr(name, "cvt"));
 }
 
+/* Only what touches MM registers minds pending x87 exceptions: not CVTTSS2SI or MOVNTI. */
 static NativeClass native_class(const ZydisDecodedInstruction *z, const NativePlan *plan)
 {
     if (z->encoding == ZYDIS_INSTRUCTION_ENCODING_EVEX) {
@@ -157,7 +160,7 @@ static NativeClass native_class(const ZydisDecodedInstruction *z, const NativePl
             return NATIVE_SSE;
         }
     }
-    return NATIVE_MMX;
+    return plan->fx_state || z->meta.isa_set == ZYDIS_ISA_SET_PENTIUMMMX ? NATIVE_MMX : NATIVE_SSE;
 }
 
 bool decode_native(const uint8_t *bytes, unsigned len, uint32_t mode, NativePlan *plan)
@@ -193,6 +196,7 @@ bool decode_native(const uint8_t *bytes, unsigned len, uint32_t mode, NativePlan
     for (unsigned k = 0; k < plan->nops; k++) {
         if (plan->op[k].kind == NK_MEM && plan->cls != NATIVE_X87) {
             plan->mem_align = native_alignment(name, plan->cls == NATIVE_AVX, plan->op[k].size);
+            plan->mem_align_always = strstr(name, "mova") || strstr(name, "movdqa") || strstr(name, "movnt");
         }
     }
     req.machine_mode = ZYDIS_MACHINE_MODE_LONG_64;

@@ -19,3 +19,16 @@ unsigned decode_text(uint32_t mode, uint64_t rip, const uint8_t *bytes, unsigned
     }
     return z.length;
 }
+
+const char *decode_isa(uint32_t mode, const uint8_t *bytes, unsigned len, const char **mnemonic)
+{
+    ZydisDecoder d;
+    ZydisDecodedInstruction z;
+
+    decode_setup(&d, decode_kind(mode));
+    if (!ZYAN_SUCCESS(ZydisDecoderDecodeInstruction(&d, NULL, bytes, MIN(len, 15u), &z))) {
+        return NULL;
+    }
+    *mnemonic = ZydisMnemonicGetString(z.mnemonic);
+    return ZydisISASetGetString(z.meta.isa_set);
+}

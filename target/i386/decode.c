@@ -142,7 +142,10 @@ static uint8_t decode_address_reg(ZydisRegister r)
     return decode_gpr(r);
 }
 
-static void decode_memory(const ZydisDecodedInstruction *z, const ZydisDecodedOperand *zo, Operand *o, Insn *i)
+/* A RIP-relative operand near +2 GiB: with the distance from the block's start it does not fit Insn.disp (op_rip_wide). */
+#define DECODE_RIP_WIDE 0x10000
+
+static void decode_memory(const ZydisDecodedInstruction *z, const ZydisDecodedOperand *zo, Decoded *d, Operand *o, Insn *i)
 {
     const ZydisDecodedOperandMem *m = &zo->mem;
     int64_t disp = m->disp.value;
@@ -163,6 +166,10 @@ static void decode_memory(const ZydisDecodedInstruction *z, const ZydisDecodedOp
     }
     if (i->base == R_RIP * 8) {
         disp += i->off + z->length;
+    }
+    if (disp > INT32_MAX && i->base == R_RIP * 8) {
+        disp -= DECODE_RIP_WIDE;
+        d->rip_wide = true;
     }
     i->disp = (int32_t)disp;
     if (z->opcode_map == ZYDIS_OPCODE_MAP_DEFAULT && (z->opcode & 0xfc) == 0xa0) {
@@ -210,7 +217,7 @@ static void decode_operand(const ZydisDecodedInstruction *z, const ZydisDecodedO
         }
         break;
     case ZYDIS_OPERAND_TYPE_MEMORY:
-        decode_memory(z, zo, o, i);
+        decode_memory(z, zo, d, o, i);
         break;
     case ZYDIS_OPERAND_TYPE_POINTER:
         o->kind = OPND_FAR;
@@ -388,7 +395,7 @@ static ZydisMnemonic decode_mnemonic(const X86Cpu *cpu, const ZydisDecodedInstru
     return z->mnemonic;
 }
 
-DecodeResult decode_insn(X86Cpu *cpu, const uint8_t *bytes, unsigned len, uint16_t off, Insn *out)
+static DecodeResult decode_one(X86Cpu *cpu, const uint8_t *bytes, unsigned len, uint16_t off, Insn *out, bool *rip_wide)
 {
     const ZydisDecoder *zd = &decode_decoders[decode_kind(cpu->mode)];
     ZydisDecodedInstruction z;
@@ -432,5 +439,29 @@ DecodeResult decode_insn(X86Cpu *cpu, const uint8_t *bytes, unsigned len, uint16
         log_guest(LOG_UNIMP, "cpu: no semantics for '%s' (opcode %02x, map %u)\n", d.mnemonic, d.opcode, d.map);
         return decode_illegal(out, bytes, len, op_ud);
     }
+    *rip_wide = d.rip_wide;
     return DECODE_OK;
+}
+
+/* What does not fit the displacement stands in the register that is always 0 meanwhile (a raise clears it again, exc.c). */
+static void op_rip_wide(X86Cpu *cpu, const Insn *i)
+{
+    Insn copy;
+    bool wide;
+
+    decode_one(cpu, i->bytes, i->len, i->off, &copy, &wide);
+    cpu->regs[R_ZERO] = DECODE_RIP_WIDE;
+    copy.fn(cpu, &copy);
+    cpu->regs[R_ZERO] = 0;
+}
+
+DecodeResult decode_insn(X86Cpu *cpu, const uint8_t *bytes, unsigned len, uint16_t off, Insn *out)
+{
+    bool wide = false;
+    DecodeResult r = decode_one(cpu, bytes, len, off, out, &wide);
+
+    if (G_UNLIKELY(wide)) {
+        out->fn = op_rip_wide;
+    }
+    return r;
 }

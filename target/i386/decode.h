@@ -26,7 +26,7 @@ typedef struct Decoded {
     uint8_t opsize, addrsize; /* effective */
     uint16_t vec_len;  /* bytes: 16, 32, 64; 0: not a vector instruction */
     uint8_t modrm, opcode, map; /* map: 0 primary, 1 0F, 2 0F38, 3 0F3A */
-    bool has_modrm, vex, evex, lock, rep, repne, rex_w;
+    bool has_modrm, vex, evex, lock, rep, repne, rex_w, rip_wide;
     uint8_t mem_disp_len, imm_len, prefix_len; /* raw layout, for native stubs: bytes before the opcode incl. REX/VEX */
     uint8_t opcode_off, modrm_off, disp_off, imm_off; /* in Insn.bytes */
     uint64_t imm2;     /* second immediate (ENTER) */
@@ -64,6 +64,9 @@ DecodeResult decode_insn(X86Cpu *cpu, const uint8_t *bytes, unsigned len, uint16
 
 /* Disassembly for the monitor and -d in_asm: Intel syntax; returns the length, 0: undecodable. */
 unsigned decode_text(uint32_t mode, uint64_t rip, const uint8_t *bytes, unsigned len, char *text, size_t text_size);
+
+/* Name of the instruction-set extension that these bytes belong to ("SSE2", "AVX"...), whatever the model shows; NULL: undefined. */
+const char *decode_isa(uint32_t mode, const uint8_t *bytes, unsigned len, const char **mnemonic);
 
 /* Does the model show this feature? by CPUID feature word bits, see cpuid.h. */
 void op_ud(X86Cpu *cpu, const Insn *i); /* raises #UD */

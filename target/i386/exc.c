@@ -5,6 +5,7 @@
  */
 #include "util/osdep.h"
 #include "system/runstate.h"
+#include "target/i386/debugger.h"
 #include "target/i386/seg-int.h"
 #include "util/log.h"
 
@@ -29,6 +30,7 @@ static void exc_raise(X86Cpu *cpu, int vector, uint32_t error) G_GNUC_NORETURN;
 static void exc_raise(X86Cpu *cpu, int vector, uint32_t error)
 {
     exc_fix_rip(cpu);
+    cpu->regs[R_ZERO] = 0;
     cpu->exc_vector = vector;
     cpu->exc_error = error;
     assert(cpu->jmp_valid); /* a raise outside the run loop and delivery is our bug, not the guest's */
@@ -57,6 +59,7 @@ void x86_raise_pf(X86Cpu *cpu, uint64_t lin, uint32_t error)
 void x86_exit_block(X86Cpu *cpu)
 {
     cpu->insn = NULL;
+    cpu->regs[R_ZERO] = 0;
     cpu->exc_vector = -1;
     siglongjmp(cpu->exit_jmp, 1);
 }
@@ -230,6 +233,9 @@ static bool exc_take_one(X86Cpu *cpu)
     cpu->insn = NULL;
     if (events & VCPU_EV_TLB) {
         mmu_serve_flush(cpu);
+    }
+    if (G_UNLIKELY(debugger_holds(cpu))) {
+        return false;
     }
     if ((events & VCPU_EV_INIT) && !cpu->smm) {
         exc_take_init(cpu);

@@ -2,6 +2,12 @@
 /* What floating-point and vector instructions check, and the x87 state's views.  See fpu.h.  vCPU thread. */
 #include "util/osdep.h"
 #include "target/i386/fpu.h"
+#include "target/i386/cpuid.h"
+
+uint32_t fpu_mxcsr_mask(const X86Cpu *cpu)
+{
+    return 0xffff | (x86_has_feature(cpu, CPUID_MISALIGNSSE) ? MXCSR_MM : 0);
+}
 
 void fpu_check_x87(X86Cpu *cpu, bool waits)
 {
@@ -41,10 +47,22 @@ void fpu_check_avx(X86Cpu *cpu)
     }
 }
 
+void fpu_set_fsw(X86Cpu *cpu, uint16_t fsw)
+{
+    unsigned turn = (fpu_top(cpu) - (fsw >> 11)) & 7;
+    uint8_t st[8][16];
+
+    for (unsigned k = 0; turn && k < 8; k++) {
+        memcpy(st[(k + turn) & 7], cpu->x87.st[k], 16);
+    }
+    memcpy(cpu->x87.st, st, turn ? sizeof(st) : 0);
+    cpu->x87.fsw = fsw;
+}
+
 void fpu_init(X86Cpu *cpu)
 {
     cpu->x87.fcw = 0x37f;
-    cpu->x87.fsw = 0;
+    fpu_set_fsw(cpu, 0);
     cpu->x87.ftw = 0;
     cpu->fip = cpu->fdp = 0;
     cpu->fop = cpu->fcs = cpu->fds = 0;
@@ -66,14 +84,7 @@ void fpu_reset(X86Cpu *cpu)
 
 void fpu_enter_mmx(X86Cpu *cpu)
 {
-    unsigned top = fpu_top(cpu);
-    uint8_t phys[8][16];
-
-    for (unsigned k = 0; k < 8; k++) {
-        memcpy(phys[(top + k) & 7], cpu->x87.st[k], 16);
-    }
-    memcpy(cpu->x87.st, phys, sizeof(phys));
-    cpu->x87.fsw &= (uint16_t)~(7u << 11);
+    fpu_set_fsw(cpu, cpu->x87.fsw & (uint16_t)~(7u << 11));
     cpu->x87.ftw = 0xff;
 }
 

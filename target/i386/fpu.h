@@ -8,7 +8,7 @@
 
 enum { FSW_ES = 1u << 7 };
 #define MXCSR_DEFAULT 0x1f80u
-#define MXCSR_MASK 0xffffu
+#define MXCSR_MM (1u << 17) /* AMD: misaligned SSE operands allowed */
 
 /* Raises what an x87 instruction raises before it starts: #NM, and with @waits the pending #MF. */
 void fpu_check_x87(X86Cpu *cpu, bool waits);
@@ -16,6 +16,8 @@ void fpu_check_mmx(X86Cpu *cpu);
 void fpu_check_sse(X86Cpu *cpu);
 void fpu_check_avx(X86Cpu *cpu);
 
+/* Another status word, with registers staying where they are physically: ST(i) move with TOP. */
+void fpu_set_fsw(X86Cpu *cpu, uint16_t fsw);
 void fpu_init(X86Cpu *cpu);  /* FNINIT */
 void fpu_reset(X86Cpu *cpu); /* power-up values of x87, SSE and AVX state; called by x86_reset */
 /* What every MMX instruction does to the stack: TOP becomes 0 (MM registers are physical ones), all tags valid. */
@@ -23,6 +25,8 @@ void fpu_enter_mmx(X86Cpu *cpu);
 uint16_t fpu_full_tags(const X86Cpu *cpu); /* two bits a physical register */
 /* Recomputes FSW.ES and B from the exception flags and FCW's masks. */
 void fpu_update_es(X86Cpu *cpu);
+
+uint32_t fpu_mxcsr_mask(const X86Cpu *cpu); /* MXCSR's bits on this model */
 
 static inline unsigned fpu_top(const X86Cpu *cpu)
 {

@@ -33,6 +33,19 @@ static inline TlbEntry *tlb_entry(X86Cpu *cpu, uint64_t lin)
     return &cpu->tlb[(lin >> 12) & (TLB_SIZE - 1)];
 }
 
+/*
+ * Alignment check (CR0.AM, RFLAGS.AC, CPL 3; SDM vol. 3, 6.15, interrupt 17).  Values of up to 8 bytes and read-modify-write are
+ * checked by the slow paths, which is where such code always goes; who moves bytes calls this before.  As on the host's CPU: natural
+ * alignment, 8 bytes for an 80-bit value, before any page fault, after a non-canonical address.
+ */
+void mem_check_align_armed(X86Cpu *cpu, uint64_t lin, unsigned size);
+static inline void mem_check_align(X86Cpu *cpu, uint64_t lin, unsigned size)
+{
+    if (G_UNLIKELY(cpu->tlb == cpu->tlbs[TLB_USER_AC])) {
+        mem_check_align_armed(cpu, lin, size);
+    }
+}
+
 /* Slow paths: TLB fill, page crossing, I/O, code pages, watchpoints. */
 uint64_t mmu_load_slow(X86Cpu *cpu, uint64_t lin, unsigned size);
 void mmu_store_slow(X86Cpu *cpu, uint64_t lin, uint64_t val, unsigned size);
@@ -67,6 +80,9 @@ static inline void mem_store(X86Cpu *cpu, uint64_t lin, uint64_t val, unsigned s
  * cpu-private bounce bytes (page crossing, I/O, code page) that commit writes back.  Between the two nothing may fault.
  * With @locked the access is atomic against other vCPUs: plain C11/GCC atomics on the returned pointer when `direct`, otherwise the
  * MMU holds the global bus lock until commit.
+ * Alignment: an aligned LOCKed access is one host atomic.  An unaligned one within a page goes through the slow path to RAM in place, where
+ * the host's LOCK is as atomic as the guest's; one that crosses a page, or reaches I/O, is atomic against other such accesses only (the
+ * bus lock), not against plain accesses of other vCPUs to the same bytes.
  */
 typedef struct MemRmw {
     void *ptr;
@@ -118,6 +134,15 @@ void mem_store_cpl(X86Cpu *cpu, uint64_t lin, uint64_t val, unsigned size, unsig
 
 /* Translation without side effects, for the monitor and gdb: false when not mapped. */
 bool mmu_translate_debug(X86Cpu *cpu, uint64_t lin, uint64_t *phys);
+
+/*
+ * PAE paging's four upper entries live in the CPU (SDM vol. 3, 4.4.1): they are read when CR3 is loaded or PAE paging comes into force,
+ * not by the walk.  False, and nothing changed: a present one has reserved bits set.
+ */
+bool mmu_load_pdptes(X86Cpu *cpu, uint64_t cr3);
+
+/* PKRU: TLB entries hold what it allowed. */
+void mmu_set_pkru(X86Cpu *cpu, uint32_t v);
 
 /* TLB maintenance, own thread. */
 void tlb_flush_all(X86Cpu *cpu);      /* global pages too */

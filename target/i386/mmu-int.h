@@ -6,7 +6,7 @@
 #include "target/i386/mem.h"
 
 /* #PF error code bits. */
-enum { PF_P = 1, PF_W = 2, PF_U = 4, PF_RSVD = 8, PF_I = 16 };
+enum { PF_P = 1, PF_W = 2, PF_U = 4, PF_RSVD = 8, PF_I = 16, PF_PK = 32 };
 
 typedef struct Walk {
     uint64_t phys; /* of the page's 4 KiB part that was asked for */

@@ -118,6 +118,21 @@ void tlb_flush_page(X86Cpu *cpu, uint64_t lin)
     tlb_flush_where(cpu, drop_page, lin);
 }
 
+void mmu_set_pkru(X86Cpu *cpu, uint32_t v)
+{
+    if (cpu->pkru != v) {
+        cpu->pkru = v;
+        if (cpu->cr4 & CR4_PKE) {
+            tlb_flush_all(cpu);
+        }
+    }
+}
+
+static bool mmu_canonical(const X86Cpu *cpu, uint64_t lin)
+{
+    return !(cpu->mode & MODE_LMA) || (uint64_t)((int64_t)(lin << 16) >> 16) == lin;
+}
+
 static void G_GNUC_NORETURN raise_noncanonical(X86Cpu *cpu)
 {
     x86_raise_err(cpu, cpu->insn && (cpu->insn->flags & INSN_MEM) && cpu->insn->seg == SEG_SS ? EXC_SS : EXC_GP, 0);
@@ -137,7 +152,8 @@ static TlbEntry *tlb_enter(X86Cpu *cpu, uint64_t lin, unsigned idx, const Walk *
     uint64_t phys = w->phys & cpu->a20_mask;
     MemLookup m = address_space_lookup(x86_as(cpu), phys);
     bool direct = m.host && m.avail >= 0x1000, watched = x86_debug_page_watched(cpu, lin);
-    bool writable = direct && m.writable && !atomic_load(&m.ram->tracking) &&
+    bool fast = direct && !watched && idx != TLB_USER_AC;
+    bool writable = fast && m.writable && !atomic_load(&m.ram->tracking) &&
                     !atomic_load(&m.ram->code_page[m.ram_off >> 12]);
 
     if (tlb_entry_empty(e)) {
@@ -145,8 +161,8 @@ static TlbEntry *tlb_enter(X86Cpu *cpu, uint64_t lin, unsigned idx, const Walk *
     }
     lin &= ~(uint64_t)0xfff;
     *p = (TlbPhys){ .lin = lin, .phys = phys, .ram = direct ? m.ram : NULL, .ram_off = m.ram_off, .perm = w->perm };
-    e->read = tlb_tag(lin, w->perm & TLBP_R, direct && !watched);
-    e->write = tlb_tag(lin, w->perm & TLBP_W, writable && !watched);
+    e->read = tlb_tag(lin, w->perm & TLBP_R, fast);
+    e->write = tlb_tag(lin, w->perm & TLBP_W, writable);
     e->exec = tlb_tag(lin, w->perm & TLBP_X, direct);
     e->addend = direct ? (uintptr_t)m.host - lin : 0;
     return e;
@@ -162,7 +178,7 @@ TlbEntry *tlb_get(X86Cpu *cpu, uint64_t lin, MemAccess acc, unsigned idx)
     if (tlb_tag_valid(tag, lin)) {
         return e;
     }
-    if ((cpu->mode & MODE_LMA) && (uint64_t)((int64_t)(lin << 16) >> 16) != lin) {
+    if (!mmu_canonical(cpu, lin)) {
         raise_noncanonical(cpu);
     }
     if (!mmu_walk(cpu, lin, acc, idx, false, &w, &error)) {
@@ -277,13 +293,28 @@ static void store_idx(X86Cpu *cpu, uint64_t lin, uint64_t val, unsigned size, un
     }
 }
 
+void mem_check_align_armed(X86Cpu *cpu, uint64_t lin, unsigned size)
+{
+    unsigned align = size == 10 ? 8 : size;
+
+    if (!(lin & (align - 1))) {
+        return;
+    }
+    if (!mmu_canonical(cpu, lin)) {
+        raise_noncanonical(cpu);
+    }
+    x86_raise_err(cpu, EXC_AC, 0);
+}
+
 uint64_t mmu_load_slow(X86Cpu *cpu, uint64_t lin, unsigned size)
 {
+    mem_check_align(cpu, lin, size);
     return load_idx(cpu, lin, size, tlb_index(cpu));
 }
 
 void mmu_store_slow(X86Cpu *cpu, uint64_t lin, uint64_t val, unsigned size)
 {
+    mem_check_align(cpu, lin, size);
     store_idx(cpu, lin, val, size, tlb_index(cpu));
 }
 
@@ -380,6 +411,7 @@ void mem_rmw_begin_slow(X86Cpu *cpu, MemRmw *m, uint64_t lin, unsigned size, boo
 {
     unsigned idx = tlb_index(cpu);
 
+    mem_check_align(cpu, lin, size);
     m->lin = lin;
     m->size = size;
     m->bus_locked = false;
@@ -393,6 +425,7 @@ void mem_rmw_begin_slow(X86Cpu *cpu, MemRmw *m, uint64_t lin, unsigned size, boo
             return;
         }
         if (page_is_plain_ram(cpu, p)) { /* code page, dirty tracking: in place, then told */
+            note_debug(cpu, lin, size, false);
             note_debug(cpu, lin, size, true);
             m->ptr = (void *)(lin + e->addend);
             m->direct = false;

@@ -85,12 +85,22 @@ static bool msr_tsc_read(X86Cpu *cpu, uint32_t msr, uint64_t *val)
     return true;
 }
 
+static void msr_tsc_move(X86Cpu *cpu, uint64_t step)
+{
+    const VcpuIntc *intc = cpu->vcpu.intc;
+    cpu->tsc_offset += step;
+    cpu->tsc_adjust += step;
+    if (intc && intc->tsc_changed) {
+        x86_io_lock(cpu);
+        intc->tsc_changed(intc->opaque);
+        x86_io_unlock(cpu);
+    }
+}
+
 static bool msr_tsc_write(X86Cpu *cpu, uint32_t msr, uint64_t val)
 {
     (void)msr;
-    uint64_t step = val - x86_tsc(cpu);
-    cpu->tsc_offset += step;
-    cpu->tsc_adjust += step;
+    msr_tsc_move(cpu, val - x86_tsc(cpu));
     return true;
 }
 
@@ -104,9 +114,11 @@ static bool msr_tsc_adjust_read(X86Cpu *cpu, uint32_t msr, uint64_t *val)
 static bool msr_tsc_adjust_write(X86Cpu *cpu, uint32_t msr, uint64_t val)
 {
     (void)msr;
-    cpu->tsc_offset += val - cpu->tsc_adjust;
-    cpu->tsc_adjust = val;
-    return x86_has_feature(cpu, CPUID_TSC_ADJUST);
+    if (!x86_has_feature(cpu, CPUID_TSC_ADJUST)) {
+        return false;
+    }
+    msr_tsc_move(cpu, val - cpu->tsc_adjust);
+    return true;
 }
 
 static bool msr_efer_read(X86Cpu *cpu, uint32_t msr, uint64_t *val)
@@ -256,7 +268,9 @@ static bool msr_mce_write(X86Cpu *cpu, uint32_t msr, uint64_t val)
     if (!x86_has_feature(cpu, CPUID_MCA)) {
         return false;
     }
-    if (msr & 3 ? val != 0 : val != 0 && val != UINT64_MAX && (val | 1u << 10) != UINT64_MAX) {
+    bool any = cpu->model->vendor == VENDOR_AMD && (msr & 3) && (cpu->msr_misc[21] & 1u << 18); /* HWCR.McStatusWrEn */
+
+    if (msr & 3 ? val != 0 && !any : val != 0 && val != UINT64_MAX && (val | 1u << 10) != UINT64_MAX) {
         return false;
     }
     cpu->mce_banks[(msr - 0x400) / 4][msr & 3] = val;
@@ -322,6 +336,24 @@ static bool msr_drop(X86Cpu *cpu, uint32_t msr, uint64_t val)
     return true;
 }
 
+/* MPERF and APERF: both count virtual nanoseconds, as the time stamp counter does (a CPU that is always at its base clock). */
+static uint64_t *msr_perf_offset(X86Cpu *cpu, uint32_t msr)
+{
+    return &cpu->msr_misc[40 + msr - 0xe7];
+}
+
+static bool msr_perf_read(X86Cpu *cpu, uint32_t msr, uint64_t *val)
+{
+    *val = (uint64_t)clock_ns(CLOCK_KIND_VIRTUAL) + *msr_perf_offset(cpu, msr);
+    return true;
+}
+
+static bool msr_perf_write(X86Cpu *cpu, uint32_t msr, uint64_t val)
+{
+    *msr_perf_offset(cpu, msr) = val - (uint64_t)clock_ns(CLOCK_KIND_VIRTUAL);
+    return true;
+}
+
 /* ---- the table ---------------------------------------------------------------------------------------------------- */
 
 #define AT(field) offsetof(X86Cpu, field)
@@ -342,6 +374,7 @@ static const MsrRow msr_common[] = {
     { .first = 0x0c1, .last = 0x0c8, .kind = MSR_IGNORE },                           /* performance counters */
     { .first = 0x0cd, .last = 0x0cd, .kind = MSR_CONST },                            /* bus clock */
     { .first = 0x0ce, .last = 0x0ce, .kind = MSR_CONST, .value = 10 << 8 },          /* platform info: 10 * 100 MHz */
+    { .first = 0x0e7, .last = 0x0e8, .kind = MSR_FN, .read = msr_perf_read, .write = msr_perf_write },
     { .first = 0x0fe, .last = 0x0fe, .kind = MSR_CONST, .value = 0x508 },            /* MTRRCAP: 8 variable, fixed, WC */
     { .first = 0x11e, .last = 0x11e, .kind = MSR_IGNORE },                           /* BBL_CR_CTL3 */
     { .first = 0x140, .last = 0x140, .kind = MSR_FIELD, .offset = MISC(0) },         /* misc features: none */

@@ -14,6 +14,8 @@
 #include "target/i386/native.h"
 #include "util/execmem.h"
 #include <cpuid.h>
+#include <signal.h>
+#include <ucontext.h>
 
 typedef void NativeStub(void *op0, void *op1, void *op2, void *op3, X86Cpu *cpu);
 
@@ -30,6 +32,7 @@ static GMutex native_lock;
 static GHashTable *native_ops; /* key: plan's code and kinds as GBytes */
 static ExecMem native_mem;
 static size_t native_used;
+static struct sigaction native_old_fpe, native_old_ill; /* who had the signals before */
 
 /* --- emitter ---------------------------------------------------------------------------------------------- */
 
@@ -145,7 +148,11 @@ static void emit_store(Emit *e, const NativePlan *p)
         }
     }
     if (p->xmm0_out) {
-        EMIT(e, 0x41, 0x0f, 0x11);
+        if (p->cls == NATIVE_AVX) { /* bits above 127 became 0 */
+            EMIT(e, 0xc4, 0xc1, 0x7c, 0x11);
+        } else {
+            EMIT(e, 0x41, 0x0f, 0x11);
+        }
         emit_cpu_mem(e, 0, offsetof(X86Cpu, vec));
     }
     for (unsigned n = 0; n < p->nops; n++) {
@@ -163,6 +170,52 @@ static void emit_store(Emit *e, const NativePlan *p)
         EMIT(e, 0xc5, 0xf8, 0x77); /* vzeroupper */
     }
     EMIT(e, 0x5b, 0xc3); /* pop rbx; ret */
+}
+
+/* --- unmasked SIMD exceptions ----------------------------------------------------------------------------- */
+
+/*
+ * The guest's masks are in force while its instruction runs, for what an unmasked exception reports differs from what a masked one
+ * does.  The host's trap comes back as SIGFPE in this thread; nothing was stored yet: note the flags, leave by the common tail.
+ */
+#define NATIVE_FAULTED (1u << 31) /* in native_mxcsr_out */
+static const uint8_t native_tail[] = { 0xdb, 0xe3, 0x5b, 0xc3 }; /* fninit; pop rbx; ret: the first bytes of native_mem */
+
+static void native_signal(int sig, siginfo_t *info, void *context)
+{
+    const struct sigaction *old = sig == SIGFPE ? &native_old_fpe : &native_old_ill;
+    mcontext_t *m = &((ucontext_t *)context)->uc_mcontext;
+    uintptr_t rip = (uintptr_t)m->gregs[REG_RIP], start = (uintptr_t)native_mem.rx;
+
+    if (rip - start < native_mem.size) {
+        X86Cpu *cpu = (X86Cpu *)m->gregs[REG_R8];
+
+        if (sig == SIGILL) { /* the host lacks what the model shows: the guest's exception, not our end; no state was stored */
+            x86_raise(cpu, EXC_UD);
+        }
+        cpu->native_mxcsr_out = m->fpregs->mxcsr | NATIVE_FAULTED;
+        m->fpregs->mxcsr = MXCSR_DEFAULT;
+        m->gregs[REG_RIP] = (greg_t)start;
+    } else if (old->sa_flags & SA_SIGINFO) {
+        old->sa_sigaction(sig, info, context);
+    } else {
+        sigaction(sig, old, NULL); /* not a guest's: again, for whoever was there before */
+    }
+}
+
+/* Lock held, once. */
+static bool native_init(void)
+{
+    struct sigaction sa = { .sa_sigaction = native_signal, .sa_flags = SA_SIGINFO | SA_ONSTACK | SA_NODEFER };
+
+    if (!execmem_init(&native_mem, NATIVE_CODE_BYTES, NULL)) {
+        return false;
+    }
+    memcpy(native_mem.rw, native_tail, sizeof(native_tail));
+    native_used = align_up(sizeof(native_tail), 16);
+    sigaction(SIGFPE, &sa, &native_old_fpe);
+    sigaction(SIGILL, &sa, &native_old_ill);
+    return true;
 }
 
 /* --- stubs ------------------------------------------------------------------------------------------------ */
@@ -188,7 +241,7 @@ static NativeOp *native_make(const NativePlan *p)
 {
     Emit e = { .len = 0 };
 
-    if (!native_mem.rw && !execmem_init(&native_mem, NATIVE_CODE_BYTES, NULL)) {
+    if (!native_mem.rw && !native_init()) {
         return NULL;
     }
     emit_load(&e, p);
@@ -252,43 +305,6 @@ static void native_call(X86Cpu *cpu, const Insn *i, const NativeOp *op, void *me
     op->stub(p[0], p[1], p[2], p[3], cpu);
 }
 
-/*
- * With an unmasked SIMD exception the result must not be written when it occurs: run masked on copies of what would be
- * written, look at the flags, then keep or drop the results.
- */
-static void native_call_unmasked(X86Cpu *cpu, const Insn *i, const NativeOp *op, void *mem)
-{
-    VecReg saved[NATIVE_MAX_OPS], saved0 = cpu->vec[0];
-    uint64_t gprs[3] = { cpu->regs[0], cpu->regs[1], cpu->regs[2] }, gpr_op = 0, flags = cpu->native_flags;
-    const NativePlan *p = &op->plan;
-
-    for (unsigned n = 0; n < p->nops; n++) {
-        if (p->op[n].kind == NK_VEC) {
-            saved[n] = cpu->vec[native_reg(i, n)];
-        } else if (p->op[n].kind == NK_GPR) {
-            gpr_op = reg_read(cpu, native_reg(i, n), 8);
-        }
-    }
-    native_call(cpu, i, op, mem);
-    unsigned raised = cpu->native_mxcsr_out & 0x3f;
-
-    if (!(raised & ~(cpu->mxcsr >> 7) & 0x3f)) {
-        return;
-    }
-    for (unsigned n = 0; n < p->nops; n++) {
-        if (p->op[n].kind == NK_VEC) {
-            cpu->vec[native_reg(i, n)] = saved[n];
-        } else if (p->op[n].kind == NK_GPR) {
-            reg_write(cpu, native_reg(i, n), gpr_op, 8);
-        }
-    }
-    cpu->vec[0] = p->xmm0_out ? saved0 : cpu->vec[0];
-    memcpy(cpu->regs, gprs, p->gpr_out ? sizeof(gprs) : 0);
-    cpu->native_flags = flags;
-    cpu->mxcsr |= raised;
-    x86_raise(cpu, cpu->cr4 & CR4_OSXMMEXCPT ? EXC_XM : EXC_UD);
-}
-
 void native_run(X86Cpu *cpu, const Insn *i, void *mem)
 {
     const NativeOp *op = i->aux;
@@ -297,17 +313,19 @@ void native_run(X86Cpu *cpu, const Insn *i, void *mem)
     if (p->flags_in) {
         cpu->native_flags = flags_compute(cpu);
     }
-    if (!p->mxcsr) {
-        native_call(cpu, i, op, mem);
-    } else {
-        cpu->native_mxcsr_in = (cpu->mxcsr & ~0x3fu) | 0x1f80;
+    if (p->mxcsr) {
+        cpu->native_mxcsr_in = cpu->mxcsr & ~0x3fu;
         cpu->native_mxcsr_host = MXCSR_DEFAULT;
-        if ((cpu->mxcsr & 0x1f80) == 0x1f80) {
-            native_call(cpu, i, op, mem);
-        } else {
-            native_call_unmasked(cpu, i, op, mem);
-        }
+    }
+    native_call(cpu, i, op, mem);
+    if (p->mxcsr) {
         cpu->mxcsr |= cpu->native_mxcsr_out & 0x3f;
+        if (G_UNLIKELY(cpu->native_mxcsr_out & NATIVE_FAULTED)) {
+            if (p->fx_state) { /* CVTPS2PI and its kin go over to MMX even then */
+                fpu_enter_mmx(cpu);
+            }
+            x86_raise(cpu, cpu->cr4 & CR4_OSXMMEXCPT ? EXC_XM : EXC_UD);
+        }
     }
     if (p->flags_out) {
         flags_set(cpu, (uint32_t)cpu->native_flags);
@@ -334,9 +352,10 @@ static uint64_t native_linear(X86Cpu *cpu, const Insn *i, const NativePlan *p, u
 {
     uint64_t lin = insn_linear(cpu, i, size, acc);
 
-    if (p->mem_align && (lin & (p->mem_align - 1u))) {
+    if (p->mem_align && (lin & (p->mem_align - 1u)) && (p->mem_align_always || !(cpu->mxcsr & MXCSR_MM))) {
         x86_raise_gp0(cpu);
     }
+    mem_check_align(cpu, lin, size);
     return lin;
 }
 

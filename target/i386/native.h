@@ -36,6 +36,7 @@ typedef struct NativePlan {
     NativeClass cls;
     uint8_t vec_bytes;       /* how much of a vector register a store replaces: 16 (legacy), 32, 64 */
     uint8_t mem_align;       /* #GP when the memory operand is not aligned to this; 0: no rule */
+    bool mem_align_always;   /* even with MXCSR.MM */
     uint8_t gpr_in, gpr_out; /* implicit ones, NATIVE_GPR_* */
     bool xmm0_in, xmm0_out;  /* implicit */
     bool fx_state;           /* x87 or MMX registers take part */

@@ -197,8 +197,7 @@ static void op_wrpkru(X86Cpu *cpu, const Insn *i)
     if ((uint32_t)cpu->regs[R_RCX] || (uint32_t)cpu->regs[R_RDX]) {
         x86_raise_gp0(cpu);
     }
-    cpu->pkru = (uint32_t)cpu->regs[R_RAX];
-    tlb_flush_all(cpu);
+    mmu_set_pkru(cpu, (uint32_t)cpu->regs[R_RAX]);
 }
 
 const OpRow ops_msr[] = {

@@ -26,7 +26,11 @@ static void op_movu16_load(X86Cpu *cpu, const Insn *i)
     if (G_LIKELY(tlb_hit(e->read, lin, 16))) {
         memcpy(&cpu->vec[i->dst], (const void *)(lin + e->addend), 16);
     } else {
-        mem_read_bytes(cpu, lin, &cpu->vec[i->dst], 16);
+        mem_check_align(cpu, lin, 16);
+        uint8_t buf[16]; /* a fault in the second page leaves the register alone */
+
+        mem_read_bytes(cpu, lin, buf, 16);
+        memcpy(&cpu->vec[i->dst], buf, 16);
     }
 }
 
@@ -39,6 +43,7 @@ static void op_movu16_store(X86Cpu *cpu, const Insn *i)
     if (G_LIKELY(tlb_hit(e->write, lin, 16))) {
         memcpy((void *)(lin + e->addend), &cpu->vec[i->src], 16);
     } else {
+        mem_check_align(cpu, lin, 16);
         mem_write_bytes(cpu, lin, &cpu->vec[i->src], 16);
     }
 }
@@ -149,7 +154,7 @@ static void op_ldmxcsr(X86Cpu *cpu, const Insn *i)
     i->bytes[0] == 0xc5 || i->bytes[0] == 0xc4 ? fpu_check_avx(cpu) : fpu_check_sse(cpu);
     uint32_t v = (uint32_t)mem_load(cpu, insn_linear(cpu, i, 4, ACC_READ), 4);
 
-    if (v & ~MXCSR_MASK) {
+    if (v & ~fpu_mxcsr_mask(cpu)) {
         x86_raise_gp0(cpu);
     }
     cpu->mxcsr = v;
@@ -169,11 +174,7 @@ static void store_masked_bytes(X86Cpu *cpu, const Insn *i, const uint8_t *data, 
                                                                           : (uint16_t)cpu->regs[R_RDI];
     uint64_t lin = seg_linear(cpu, i, i->seg, off, n, ACC_WRITE);
 
-    for (unsigned k = 0; k < n; k++) { /* faults first, then bytes */
-        if (mask[k] & 0x80) {
-            mem_probe(cpu, lin + k, 1, ACC_WRITE);
-        }
-    }
+    mem_probe(cpu, lin, n, ACC_WRITE); /* whatever the mask: "implementation dependent", and so on AMD */
     for (unsigned k = 0; k < n; k++) {
         if (mask[k] & 0x80) {
             mem_store(cpu, lin + k, data[k], 1);
@@ -189,11 +190,9 @@ static void op_maskmovdqu(X86Cpu *cpu, const Insn *i)
 
 static void op_maskmovq(X86Cpu *cpu, const Insn *i)
 {
-    unsigned top = fpu_top(cpu);
-
     fpu_check_mmx(cpu);
-    store_masked_bytes(cpu, i, cpu->x87.st[(i->dst - top) & 7], cpu->x87.st[(i->src - top) & 7], 8);
-    fpu_enter_mmx(cpu);
+    fpu_enter_mmx(cpu); /* even if the store faults */
+    store_masked_bytes(cpu, i, cpu->x87.st[i->dst], cpu->x87.st[i->src], 8);
 }
 
 static InsnFn *select_maskmov(const Decoded *d, Insn *i)
@@ -201,6 +200,9 @@ static InsnFn *select_maskmov(const Decoded *d, Insn *i)
     i->dst = d->op[0].reg;
     i->src = d->op[1].reg;
     i->seg = i->seg > SEG_GS ? SEG_DS : i->seg;
+    if (i->seg == SEG_CS) {
+        i->flags &= (uint8_t)~INSN_FLAT; /* the decoder does not see this operand: code is not writable */
+    }
     return strcmp(d->mnemonic, "maskmovq") ? op_maskmovdqu : op_maskmovq;
 }
 
@@ -262,6 +264,7 @@ static void op_vmaskmov_store(X86Cpu *cpu, const Insn *i)
             uint64_t lin = seg_linear(cpu, i, i->seg, off + k * size, size, ACC_WRITE);
 
             if (pass == 0) {
+                mem_check_align(cpu, lin, size);
                 mem_probe(cpu, lin, size, ACC_WRITE);
             } else {
                 mem_store(cpu, lin, vec_elem(&cpu->vec[i->dst], k, size), size);
@@ -301,6 +304,7 @@ const OpRow ops_sse[] = {
     { .mnemonic = "movd", .select = select_mov_scalar },
     { .mnemonic = "movss", .select = select_mov_scalar },
     { .mnemonic = "movsd", .select = select_mov_scalar },
+    { .mnemonic = "cmpsd", .select = native_select }, /* the string instruction has this name too */
     { .mnemonic = "pxor", .select = select_xor },
     { .mnemonic = "xorps", .select = select_xor },
     { .mnemonic = "xorpd", .select = select_xor },

@@ -232,7 +232,7 @@ OP_INLINE uint64_t string_chunk(X86Cpu *cpu, const Insn *i, StringOp op, unsigne
 OP_INLINE void string_rep(X86Cpu *cpu, const Insn *i, StringOp op, Form form, unsigned size)
 {
     bool compares = op == STRING_CMPS || op == STRING_SCAS, slow = cpu->dbg_slow || (cpu->eflags & FL_DF);
-    int64_t budget = cpu->dbg_slow ? 1 : STRING_BUDGET;
+    int64_t start = cpu->dbg_slow ? 1 : STRING_BUDGET, budget = start;
 
     (void)form;
     while (true) {
@@ -242,7 +242,7 @@ OP_INLINE void string_rep(X86Cpu *cpu, const Insn *i, StringOp op, Form form, un
             break;
         }
         if (budget <= 0 || atomic_load_explicit(&cpu->vcpu.events, memory_order_relaxed) || cpu->dbg_hits || cpu->smc) {
-            if (budget < STRING_BUDGET) { /* something was done: let the run loop look */
+            if (budget < start) { /* something was done: let the run loop look */
                 cpu->regs[R_RIP] += i->off;
                 return;
             }

@@ -156,7 +156,10 @@ static void op_store_table(X86Cpu *cpu, const Insn *i, uint64_t base, uint16_t l
     uint8_t bytes[10];
     st_le16(bytes, limit);
     st_le64(bytes + 2, base);
-    mem_write_bytes(cpu, insn_linear(cpu, i, width + 2, ACC_WRITE), bytes, width + 2);
+    uint64_t lin = insn_linear(cpu, i, width + 2, ACC_WRITE);
+    mem_check_align(cpu, lin, 2); /* a word and the base behind it */
+    mem_check_align(cpu, lin + 2, width);
+    mem_write_bytes(cpu, lin, bytes, width + 2);
 }
 
 static void op_sgdt(X86Cpu *cpu, const Insn *i)
@@ -434,6 +437,7 @@ static void op_monitor(X86Cpu *cpu, const Insn *i)
 /*
  * Waits for an event.  Stores of other vCPUs to the monitored line are not seen, so with more than one vCPU it returns
  * at once, which the architecture allows (a false wake-up).
+ * No model shows MONITOR in CPUID (cpuid.c: implemented), so these are #UD unless that changes; leaf 5 would have to come with it.
  */
 static void op_mwait(X86Cpu *cpu, const Insn *i)
 {

@@ -127,7 +127,7 @@ static void env_parse(X86Cpu *cpu, bool wide, const uint8_t *p)
     unsigned step = wide ? 4 : 2;
 
     cpu->x87.fcw = (uint16_t)((ld_le16(p) & 0x1f7f) | 0x40);
-    cpu->x87.fsw = ld_le16(p + step);
+    fpu_set_fsw(cpu, ld_le16(p + step));
     env_set_tags(cpu, ld_le16(p + 2 * step));
     if (!wide) {
         cpu->fip = ld_le16(p + 6);
@@ -154,6 +154,15 @@ static void env_parse(X86Cpu *cpu, bool wide, const uint8_t *p)
     fpu_update_es(cpu);
 }
 
+/* An environment: fields of the operand size. */
+static uint64_t env_linear(X86Cpu *cpu, const Insn *i, unsigned len, MemAccess acc)
+{
+    uint64_t lin = insn_linear(cpu, i, len, acc);
+
+    mem_check_align(cpu, lin, i->opsize != 2 ? 4 : 2);
+    return lin;
+}
+
 static void op_fnstenv(X86Cpu *cpu, const Insn *i)
 {
     uint8_t buf[28];
@@ -161,7 +170,7 @@ static void op_fnstenv(X86Cpu *cpu, const Insn *i)
     fpu_check_x87(cpu, false);
     unsigned len = env_build(cpu, i->opsize != 2, buf);
 
-    mem_write_bytes(cpu, insn_linear(cpu, i, len, ACC_WRITE), buf, len);
+    mem_write_bytes(cpu, env_linear(cpu, i, len, ACC_WRITE), buf, len);
     cpu->x87.fcw |= 0x3f;
     fpu_update_es(cpu);
 }
@@ -172,7 +181,7 @@ static void op_fldenv(X86Cpu *cpu, const Insn *i)
     unsigned len = i->opsize != 2 ? 28 : 14;
 
     fpu_check_x87(cpu, true);
-    mem_read_bytes(cpu, insn_linear(cpu, i, len, ACC_READ), buf, len);
+    mem_read_bytes(cpu, env_linear(cpu, i, len, ACC_READ), buf, len);
     env_parse(cpu, i->opsize != 2, buf);
 }
 
@@ -187,7 +196,7 @@ static void op_fnsave(X86Cpu *cpu, const Insn *i)
         memcpy(buf + len + k * 10, cpu->x87.st[k], 10);
     }
     len += 80;
-    mem_write_bytes(cpu, insn_linear(cpu, i, len, ACC_WRITE), buf, len);
+    mem_write_bytes(cpu, env_linear(cpu, i, len, ACC_WRITE), buf, len);
     fpu_init(cpu);
 }
 
@@ -197,7 +206,7 @@ static void op_frstor(X86Cpu *cpu, const Insn *i)
     unsigned env = i->opsize != 2 ? 28 : 14;
 
     fpu_check_x87(cpu, true);
-    mem_read_bytes(cpu, insn_linear(cpu, i, env + 80, ACC_READ), buf, env + 80);
+    mem_read_bytes(cpu, env_linear(cpu, i, env + 80, ACC_READ), buf, env + 80);
     env_parse(cpu, i->opsize != 2, buf);
     for (unsigned k = 0; k < 8; k++) {
         memcpy(cpu->x87.st[k], buf + env + k * 10, 10);

@@ -114,6 +114,14 @@ static bool smm_valid(X86Cpu *cpu, const uint8_t *area)
     return !(pg && (efer & EFER_LME) && !(cr4 & CR4_PAE));
 }
 
+/* PAE paging's upper entries are read anew; bad ones are shutdown like any bad state. */
+static bool smm_reload_pdptes(X86Cpu *cpu)
+{
+    bool pae = (cpu->cr0 & CR0_PG) && (cpu->cr4 & CR4_PAE) && !(cpu->efer & EFER_LMA);
+
+    return !pae || mmu_load_pdptes(cpu, cpu->cr3);
+}
+
 static void smm_restore(X86Cpu *cpu, const uint8_t *area)
 {
     cpu->cr0 = ld_le64(area + SMM_CR0) | CR0_ET;
@@ -168,4 +176,8 @@ void op_rsm(X86Cpu *cpu, const Insn *i)
     atomic_store(&cpu->vcpu.halted, area[SMM_HALT] & 1);
     tlb_flush_all(cpu);
     x86_update_mode(cpu);
+    if (!smm_reload_pdptes(cpu)) {
+        log_guest(LOG_GUEST_ERROR, "RSM: reserved bits in page-directory-pointer entries; shutdown\n");
+        exc_shutdown(cpu);
+    }
 }

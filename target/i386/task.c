@@ -178,6 +178,9 @@ static void task_commit(X86Cpu *cpu, const SegDesc *d, uint16_t sel, const TaskL
     if (l->size == 4 && (cpu->cr0 & CR0_PG)) {
         cpu->cr3 = t->cr3;
         tlb_flush_nonglobal(cpu);
+        if ((cpu->cr4 & CR4_PAE) && !mmu_load_pdptes(cpu, cpu->cr3)) {
+            memset(cpu->pdpte, 0, sizeof(cpu->pdpte)); /* bad ones: nothing is mapped */
+        }
     }
     cpu->insn = NULL;
     cpu->regs[R_RIP] = t->ip;

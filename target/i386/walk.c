@@ -94,7 +94,7 @@ static uint8_t path_perm(const Path *p, unsigned idx)
     if (p->debug) {
         return TLBP_R | TLBP_W | TLBP_X;
     }
-    if (idx == TLB_USER) {
+    if (idx >= TLB_USER) {
         if (p->u) {
             perm = (uint8_t)(TLBP_R | (p->w ? TLBP_W : 0) | (p->nx ? 0 : TLBP_X));
         }
@@ -117,14 +117,32 @@ static void path_add(Path *p, uint64_t entry, bool wide)
     p->nx |= wide && (entry & PTE_NX);
 }
 
+/* Protection keys (SDM vol. 3, 4.6.2): what PKRU takes away from data accesses to user pages. */
+static uint8_t path_key_denies(const Path *p, const Entry *e, unsigned idx)
+{
+    const X86Cpu *cpu = p->cpu;
+
+    if (!(cpu->cr4 & CR4_PKE) || !(cpu->mode & MODE_LMA) || !p->u || p->debug) {
+        return 0;
+    }
+    unsigned rights = cpu->pkru >> (e->value >> 59 & 15) * 2 & 3;
+
+    if (rights & 1) {
+        return TLBP_R | TLBP_W;
+    }
+    return (rights & 2) && (idx >= TLB_USER || (cpu->cr0 & CR0_WP)) ? TLBP_W : 0;
+}
+
 /* The leaf is found: permission, then accessed and dirty.  1: done; 0: fault; -1: walk again. */
 static int path_leaf(Path *p, Entry *e, unsigned idx, uint64_t page, uint64_t page_size, Walk *w, uint32_t *error)
 {
     uint8_t need = p->acc == ACC_WRITE ? TLBP_W : p->acc == ACC_EXEC ? TLBP_X : TLBP_R;
 
-    w->perm = path_perm(p, idx);
+    uint8_t denied = path_key_denies(p, e, idx);
+
+    w->perm = path_perm(p, idx) & (uint8_t)~denied;
     if (!(w->perm & need)) {
-        *error = path_error(p, PF_P);
+        *error = path_error(p, denied & need ? PF_P | PF_PK : PF_P);
         return 0;
     }
     if (!entry_mark(p, e, p->acc == ACC_WRITE ? PTE_A | PTE_D : PTE_A)) {
@@ -179,13 +197,13 @@ static int walk_wide(Path *p, uint64_t table, unsigned shift, unsigned idx, Walk
 
 static int walk_pae(Path *p, unsigned idx, Walk *w, uint32_t *error)
 {
-    Entry e = entry_read(p, (p->cpu->cr3 & 0xffffffe0u) + ((p->lin >> 30 & 3) << 3), 8);
+    uint64_t pdpte = p->cpu->pdpte[p->lin >> 30 & 3];
 
-    if (!(e.value & PTE_P)) {
+    if (!(pdpte & PTE_P)) {
         *error = path_error(p, 0);
         return 0;
     }
-    return walk_wide(p, e.value & PTE_ADDR, 21, idx, w, error);
+    return walk_wide(p, pdpte & PTE_ADDR, 21, idx, w, error);
 }
 
 static int walk_32(Path *p, unsigned idx, Walk *w, uint32_t *error)
@@ -217,6 +235,21 @@ static int walk_32(Path *p, unsigned idx, Walk *w, uint32_t *error)
     return path_leaf(p, &pte, idx, pte.value & 0xfffff000u, 0x1000, w, error);
 }
 
+bool mmu_load_pdptes(X86Cpu *cpu, uint64_t cr3)
+{
+    Path p = { .cpu = cpu };
+    uint64_t pdpte[4], rsvd = ~cpu->phys_mask | 0x1e6;
+
+    for (unsigned k = 0; k < 4; k++) {
+        pdpte[k] = entry_read(&p, (cr3 & 0xffffffe0u) + k * 8, 8).value;
+        if ((pdpte[k] & PTE_P) && (pdpte[k] & rsvd)) {
+            return false;
+        }
+    }
+    memcpy(cpu->pdpte, pdpte, sizeof(pdpte));
+    return true;
+}
+
 bool mmu_walk(X86Cpu *cpu, uint64_t lin, MemAccess acc, unsigned idx, bool debug, Walk *w, uint32_t *error)
 {
     int r;
@@ -227,7 +260,7 @@ bool mmu_walk(X86Cpu *cpu, uint64_t lin, MemAccess acc, unsigned idx, bool debug
         return true;
     }
     do {
-        Path p = { .cpu = cpu, .lin = lin, .acc = acc, .user = idx == TLB_USER, .debug = debug, .u = true, .w = true };
+        Path p = { .cpu = cpu, .lin = lin, .acc = acc, .user = idx >= TLB_USER, .debug = debug, .u = true, .w = true };
 
         p.rsvd = PTE_ADDR & ~cpu->phys_mask;
         if (!(cpu->efer & EFER_NXE)) {

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * FXSAVE, FXRSTOR and the XSAVE family (SDM vol. 1, 10.5 and chapter 13).  Components here: x87 (0), SSE (1), AVX (2).
+ * FXSAVE, FXRSTOR and the XSAVE family (SDM vol. 1, 10.5 and chapter 13).  Components here: x87 (0), SSE (1), AVX (2),
+ * PKRU (9, where processors with AVX-512 have it).
  * An area is built in, or checked from, a private copy, so that a fault or a bad header changes nothing.
  */
 #include "util/osdep.h"
@@ -8,15 +9,16 @@
 #include "target/i386/fpu.h"
 #include "target/i386/mem.h"
 
-enum { XC_X87 = 1, XC_SSE = 2, XC_AVX = 4, XC_ALL = 7 };
+enum { XC_X87 = 1, XC_SSE = 2, XC_AVX = 4, XC_PKRU = 1 << 9, XC_ALL = 7 | XC_PKRU };
+#define XSAVE_PKRU 2688u /* in the standard form */
 #define XSAVE_LEGACY 512u
 #define XSAVE_HEADER 64u
 #define XSAVE_MAX (XSAVE_LEGACY + XSAVE_HEADER + 256)
 
 void xsave_component(unsigned n, uint32_t *offset, uint32_t *size, bool *align64)
 {
-    *offset = n == 2 ? 576 : 0;
-    *size = n == 2 ? 256 : 0;
+    *offset = n == 2 ? 576 : n == 9 ? XSAVE_PKRU : 0;
+    *size = n == 2 ? 256 : n == 9 ? 8 : 0;
     *align64 = false;
 }
 
@@ -27,8 +29,16 @@ uint64_t xsave_supported(void)
 
 uint32_t xsave_size(uint64_t mask, bool compacted)
 {
-    (void)compacted; /* with AVX as the only extended component both forms are alike */
-    return XSAVE_LEGACY + XSAVE_HEADER + (mask & XC_AVX ? 256 : 0);
+    if ((mask & XC_PKRU) && !compacted) {
+        return XSAVE_PKRU + 8;
+    }
+    return XSAVE_LEGACY + XSAVE_HEADER + (mask & XC_AVX ? 256 : 0) + (mask & XC_PKRU ? 8 : 0);
+}
+
+/* Where PKRU lies in an area: @comp is XCOMP_BV, 0 in the standard form. */
+static unsigned xsave_pkru_at(uint64_t comp)
+{
+    return comp ? xsave_size(comp & ~(uint64_t)XC_PKRU, true) : XSAVE_PKRU;
 }
 
 static unsigned xsave_nregs(const X86Cpu *cpu)
@@ -77,7 +87,7 @@ static void legacy_get_x87(X86Cpu *cpu, bool wide, const uint8_t *p)
 static void legacy_put_mxcsr(const X86Cpu *cpu, uint8_t *p)
 {
     st_le32(p + 24, cpu->mxcsr);
-    st_le32(p + 28, MXCSR_MASK);
+    st_le32(p + 28, fpu_mxcsr_mask(cpu));
 }
 
 static void legacy_put_xmm(const X86Cpu *cpu, uint8_t *p)
@@ -99,6 +109,9 @@ static uint64_t area_linear(X86Cpu *cpu, const Insn *i, unsigned size, unsigned 
 {
     uint64_t lin = insn_linear(cpu, i, size, acc);
 
+    if (align == 16) { /* FXSAVE and FXRSTOR; the XSAVE family has #GP only */
+        mem_check_align(cpu, lin, 4);
+    }
     if (lin & (align - 1)) {
         x86_raise_gp0(cpu);
     }
@@ -128,7 +141,7 @@ static void op_fxrstor(X86Cpu *cpu, const Insn *i)
     mem_read_bytes(cpu, area_linear(cpu, i, 512, 16, ACC_READ), buf, sizeof(buf));
     uint32_t mxcsr = ld_le32(buf + 24);
 
-    if (mxcsr & ~MXCSR_MASK) {
+    if (mxcsr & ~fpu_mxcsr_mask(cpu)) {
         x86_raise_gp0(cpu);
     }
     legacy_get_x87(cpu, i->opsize == 8, buf);
@@ -150,7 +163,7 @@ static bool all_zero(const void *p, size_t n)
 /* XINUSE: components that are not in their initial configuration. */
 static uint64_t xsave_in_use(const X86Cpu *cpu)
 {
-    uint64_t used = 0;
+    uint64_t used = cpu->pkru ? XC_PKRU : 0;
 
     if (cpu->x87.fcw != 0x37f || cpu->x87.fsw || cpu->x87.ftw || cpu->fip || cpu->fdp || cpu->fop) {
         used |= XC_X87;
@@ -183,8 +196,10 @@ static void xsave_write(X86Cpu *cpu, const Insn *i, XsaveForm form)
 {
     uint8_t buf[XSAVE_MAX] = { 0 };
     uint64_t rfbm = xsave_mask(cpu), used = xsave_in_use(cpu), data = form == XSAVE_PLAIN ? rfbm : rfbm & used;
-    uint64_t lin = area_linear(cpu, i, xsave_size(rfbm, false), 64, ACC_WRITE), bv, comp = 0;
+    unsigned size = xsave_size(rfbm, form == XSAVE_COMPACT);
+    uint64_t lin = area_linear(cpu, i, size, 64, ACC_WRITE), bv, comp = 0;
 
+    mem_probe(cpu, lin, size, ACC_WRITE);
     if (form == XSAVE_COMPACT) {
         bv = rfbm & used;
         if ((rfbm & XC_SSE) && cpu->mxcsr != MXCSR_DEFAULT) { /* XSAVEC and XSAVES look at MXCSR too */
@@ -195,7 +210,6 @@ static void xsave_write(X86Cpu *cpu, const Insn *i, XsaveForm form)
     } else {
         bv = (mem_load(cpu, lin + XSAVE_LEGACY, 8) & ~rfbm) | (rfbm & used);
     }
-    mem_probe(cpu, lin, xsave_size(rfbm, false), ACC_WRITE);
     if (data & XC_X87) {
         legacy_put_x87(cpu, i->opsize == 8, buf);
         mem_write_bytes(cpu, lin, buf, 24);
@@ -214,6 +228,9 @@ static void xsave_write(X86Cpu *cpu, const Insn *i, XsaveForm form)
             memcpy(buf + 576 + k * 16, cpu->vec[k].b + 16, 16);
         }
         mem_write_bytes(cpu, lin + 576, buf + 576, xsave_nregs(cpu) * 16);
+    }
+    if (data & XC_PKRU) {
+        mem_store(cpu, lin + xsave_pkru_at(comp), (uint32_t)cpu->pkru, 8);
     }
     mem_store(cpu, lin + XSAVE_LEGACY, bv, 8);
     if (form == XSAVE_COMPACT) {
@@ -291,12 +308,14 @@ static void xrstor_read(X86Cpu *cpu, const Insn *i, bool supervisor)
     /* The standard form loads MXCSR for SSE and AVX even if they are to be initialised; the compacted one with SSE. */
     bool load_mxcsr = compact ? load & XC_SSE : rfbm & (XC_SSE | XC_AVX);
 
-    if (load_mxcsr && (mxcsr & ~MXCSR_MASK)) {
+    if (load_mxcsr && (mxcsr & ~fpu_mxcsr_mask(cpu))) {
         x86_raise_gp0(cpu);
     }
     if (load & XC_AVX) {
         mem_read_bytes(cpu, lin + 576, buf + 576, xsave_nregs(cpu) * 16);
     }
+    uint32_t pkru = load & XC_PKRU ? (uint32_t)mem_load(cpu, lin + xsave_pkru_at(ld_le64(buf + XSAVE_LEGACY + 8)), 4) : 0;
+
     xrstor_init(cpu, rfbm & ~bv);
     if (compact && (rfbm & ~bv & XC_SSE)) {
         cpu->mxcsr = MXCSR_DEFAULT;
@@ -312,6 +331,9 @@ static void xrstor_read(X86Cpu *cpu, const Insn *i, bool supervisor)
     }
     for (unsigned k = 0; (load & XC_AVX) && k < xsave_nregs(cpu); k++) {
         memcpy(cpu->vec[k].b + 16, buf + 576 + k * 16, 16);
+    }
+    if (rfbm & XC_PKRU) {
+        mmu_set_pkru(cpu, pkru);
     }
 }
 

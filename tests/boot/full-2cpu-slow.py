@@ -3,4 +3,4 @@
 """Debian's full amd64 kernel with 2 vCPUs: self-test and poweroff."""
 from linux import self_test_program
 
-self_test_program("full", 2, limit=800)
+self_test_program("full", 2, limit=1500)

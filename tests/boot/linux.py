@@ -13,7 +13,7 @@ def kernel(flavour):
     return ["-kernel", need(f"{GUEST}/{flavour}.vmlinuz", HOW), "-initrd", need(f"{GUEST}/{flavour}.cpio", HOW)]
 
 
-def self_test(flavour, cpus, limit=280):
+def self_test(flavour, cpus, limit=600):
     """Boots to the self-test, which must end well with this many processors, and to a poweroff with status 0."""
     disk = f"{BUILD}/test-logs/{flavour}-{cpus}.img"
     with open(disk, "wb") as f:
@@ -29,7 +29,7 @@ def self_test(flavour, cpus, limit=280):
         os.unlink(disk)
 
 
-def self_test_program(flavour, cpus, limit=280):
+def self_test_program(flavour, cpus, limit=600):
     def boots_tests_itself_and_powers_off():
         self_test(flavour, cpus, limit)
 

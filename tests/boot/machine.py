@@ -98,7 +98,7 @@ class Machine:
                 raise Failure(f"the emulator still runs after {limit * SLOW:.0f} s")
         return self.process.wait(10)
 
-    def expect_exit(self, status=0, limit=60):
+    def expect_exit(self, status=0, limit=120):
         got = self.wait_exit(limit)
         if got != status:
             raise Failure(f"the emulator ended with status {got}, not {status}")
@@ -116,7 +116,7 @@ class Machine:
             text += ESCAPES.sub("", data.decode("utf-8", "replace"))
         return text
 
-    def hmp(self, command, limit=20):
+    def hmp(self, command, limit=60):
         """What the human monitor answers to a command."""
         if self.monitor is None:
             end = time.monotonic() + limit * SLOW

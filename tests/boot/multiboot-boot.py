@@ -22,7 +22,7 @@ def report(name, ok, text=""):
 def run(*args):
     return subprocess.run([RHEA, "-m", "32", "-display", "none", "-vga", "none", "-serial", "none", "-monitor", "none",
                            "-no-reboot", *args], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-                          text=True, timeout=60)
+                          text=True, timeout=120)
 
 
 def build(folder):

@@ -16,14 +16,15 @@ GUEST = BUILD + "/tests/guest/hello.bin"
 
 
 class Terminal:
-    """The emulator with the tiny guest, on a terminal of its own."""
+    """The emulator with the tiny guest, on a terminal of its own. (The guest ends after five seconds: -no-shutdown keeps
+    the emulator, where the host may be that busy.)"""
 
-    def __init__(self):
+    def __init__(self, *arguments):
         self.master, self.slave = pty.openpty()
         self.before = termios.tcgetattr(self.slave)
         self.text = ""
         self.process = subprocess.Popen(
-            [os.environ["RHEA"], "-M", "pc", "-m", "16", "-nographic", "-bios", need(GUEST, "make guests")],
+            [os.environ["RHEA"], "-M", "pc", "-m", "16", "-nographic", "-bios", need(GUEST, "make guests"), *arguments],
             stdin=self.slave, stdout=self.slave, stderr=self.slave, start_new_session=True)
 
     def expect(self, word, limit=30):
@@ -54,7 +55,7 @@ class Terminal:
 
 
 def ctrl_a_x_leaves():
-    terminal = Terminal()
+    terminal = Terminal("-no-shutdown")
     terminal.expect("RHEA-HELLO OK")
     if termios.tcgetattr(terminal.slave)[3] & (termios.ECHO | termios.ICANON):
         raise Failure("the terminal still echoes or edits lines")
@@ -63,26 +64,33 @@ def ctrl_a_x_leaves():
 
 
 def keys_reach_the_guest():
-    terminal = Terminal()
-    terminal.expect("RHEA-HELLO OK")
-    terminal.send(b"k")
-    terminal.expect("Good bye.", 4)
-    terminal.expect_restored(0)
+    """Without a key the guest ends by itself after five seconds, so a key must be quicker; once, if the host is busy."""
+    waited = []
+    while not waited or (waited[-1] > 4 and len(waited) < 4):
+        terminal = Terminal()
+        terminal.expect("RHEA-HELLO OK")
+        start = time.monotonic()
+        terminal.send(b"k")
+        terminal.expect("Good bye.")
+        waited.append(time.monotonic() - start)
+        terminal.expect_restored(0)
+    if waited[-1] > 4:
+        raise Failure(f"the guest did not hear the key: {waited} s to its end")
 
 
 def ctrl_a_c_reaches_the_monitor():
-    terminal = Terminal()
+    terminal = Terminal("-no-shutdown")
     terminal.expect("RHEA-HELLO OK")
     terminal.send(b"\x01c")
     terminal.expect(") ")
     terminal.send(b"info status\r")
-    terminal.expect("running")
+    terminal.expect("VM status: ")
     terminal.send(b"quit\r")
     terminal.expect_restored(0)
 
 
 def a_signal_restores_it():
-    terminal = Terminal()
+    terminal = Terminal("-no-shutdown")
     terminal.expect("RHEA-HELLO OK")
     terminal.process.send_signal(signal.SIGTERM)
     terminal.expect_restored(0)

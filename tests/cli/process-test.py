@@ -248,4 +248,17 @@ def a_new_client_after_the_first():
         must_be(p.wait(10), 0)
 
 
+@case
+def last_answers_reach_a_slow_reader():
+    """`quit` right behind much output: the reader of the pipe still gets all of it."""
+    with subprocess.Popen([RHEA, *NONE, "-monitor", "stdio", "-S"], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+        process.stdin.write(b"help\n" * 100 + b"quit\n")
+        process.stdin.close()
+        time.sleep(0.3)
+        out = process.stdout.read().decode()
+        process.wait(timeout=20)
+    must(len(out) > 100000, f"more than a pipe holds: {len(out)} bytes")
+    must(out.rstrip().endswith("quit"), f"the end is there: {out[-80:]!r}")
+
+
 main()

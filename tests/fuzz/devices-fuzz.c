@@ -87,15 +87,15 @@ static void fuzz_rounds(bool drives, unsigned rounds, bool states)
 
 TEST(random_traffic)
 {
-    fuzz_rounds(true, 600, false);
+    fuzz_rounds(true, 2000, false);
 }
 
 TEST(random_traffic_and_damaged_states)
 {
-    fuzz_rounds(true, 300, true);
+    fuzz_rounds(true, 1000, true);
 }
 
 TEST(empty_drives)
 {
-    fuzz_rounds(false, 150, false);
+    fuzz_rounds(false, 500, false);
 }

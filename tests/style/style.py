@@ -29,6 +29,7 @@ MAY_INCLUDE = {
     "accel/qtest/": ["system/*", "chardev/*"],
     "hw/": ["system/*", "migration/vmstate.h", "block/*", "net/*", "ui/*", "audio/*", "chardev/*"],
     "monitor/": ["*"],
+    "gdb/": ["system/*", "chardev/*", "accel/accel.h", "monitor/monitor.h"],
     "tools/": ["block/*"],
     "tests/": ["*"],
 }
@@ -42,7 +43,7 @@ LIBRARIES = {
     "zlib.h": ["block/*", "migration/*", "tests/*", "tools/*"],
     "jansson.h": ["monitor/*", "system/*", "block/*", "tests/*"],
 }
-FOLDERS = ["util", "block", "net", "audio", "chardev", "ui", "migration", "system", "target", "accel", "hw", "monitor",
+FOLDERS = ["util", "block", "net", "audio", "chardev", "ui", "migration", "system", "target", "accel", "hw", "monitor", "gdb",
            "tools", "pc-bios", "tests", "scripts", "configure", "Makefile"]
 
 FILE_LINES, FUNCTION_LINES, SWITCH_LINES, NEVER_LINES = 800, 60, 120, 200

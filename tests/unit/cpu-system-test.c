@@ -126,6 +126,17 @@ TEST(cpu_option)
     }
 }
 
+TEST(model_aliases)
+{
+    unsigned n = 0;
+    for (const CpuAlias *a = cpu_aliases; a->name; a++, n++) {
+        X86Cpu *cpu = cpu_of(a->name, 1, 1, &one);
+        CHECK_STR(cpu->model->name, a->model);
+        target_ops.vcpu_free(&cpu->vcpu);
+    }
+    CHECK(n > 80);
+}
+
 TEST(msrs)
 {
     X86Cpu *cpu = cpu_of("qemu64", 0, 0, &one);
@@ -151,6 +162,16 @@ TEST(msrs)
     CHECK(msr_read(cpu, 0xc0010015, &v)); /* HWCR: AMD's only */
     CHECK(msr_write(cpu, 0x401, 0));
     CHECK(!msr_write(cpu, 0x401, 1));
+    CHECK(!msr_write(cpu, 0x400, 1)); /* bank control: all or nothing */
+    CHECK(msr_write(cpu, 0xc0010015, 1u << 18)); /* with HWCR.McStatusWrEn the kernel injects errors */
+    CHECK(msr_write(cpu, 0x401, 1));
+    CHECK(!msr_write(cpu, 0x400, 1));
+    CHECK(msr_write(cpu, 0xe7, 5000));
+    CHECK(msr_write(cpu, 0xe8, 1000));
+    uint64_t mperf, aperf;
+    CHECK(msr_read(cpu, 0xe8, &aperf));
+    CHECK(msr_read(cpu, 0xe7, &mperf));
+    CHECK(mperf >= 5000 && aperf >= 1000 && mperf > aperf);
     target_ops.vcpu_free(&cpu->vcpu);
     cpu = cpu_of("Nehalem", 0, 0, &one);
     CHECK(!msr_read(cpu, 0xc0010015, &v));

@@ -201,6 +201,7 @@ TEST(pae)
     cpu->cr0 |= CR0_PG | CR0_WP;
     cpu->cr4 = CR4_PAE;
     cpu->efer = EFER_NXE;
+    CHECK(mmu_load_pdptes(cpu, cpu->cr3));
     tlb_flush_all(cpu);
     CHECK_EQ(try(cpu, 0xc0000020, ACC_WRITE), -1);
     CHECK_EQ(ram[0x500020], 0x55);

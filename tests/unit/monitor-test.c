@@ -110,6 +110,7 @@ TEST(ports)
 
 TEST(unknown_names_the_nearest)
 {
+    CHECK_STR(run("helpp"), "unknown command: 'helpp'\nDid you mean 'help'?\n");
     CHECK_STR(run("systemreset"), "unknown command: 'systemreset'\nDid you mean 'system_reset'?\n");
     CHECK_STR(run("info regsters"), "unknown command: 'info regsters'\nDid you mean 'info registers'?\n");
     CHECK(g_str_has_prefix(run("help sendkye"), "unknown command: 'sendkye'\nDid you mean 'sendkey'?"));

@@ -6,6 +6,7 @@
 #include "target/i386/decode.h"
 #include "target/i386/exc.h"
 #include "target/i386/flags.h"
+#include "target/i386/fpu.h"
 #include "target/i386/mem.h"
 #include "target/i386/seg.h"
 #include "util/mainloop.h"
@@ -23,6 +24,8 @@ typedef struct NativeFrame {
     uint64_t host_rsp;
     uint64_t entry;
     uint64_t taken; /* which exit: 0 fell through, 1 jumped */
+    const uint8_t *xstate_in; /* XSAVE images, or NULL: x87 and vector registers are left alone */
+    uint8_t *xstate_out;
 } NativeFrame;
 extern NativeFrame native_frame;
 NativeFrame native_frame;
@@ -30,12 +33,18 @@ void native_enter(void);
 void native_exit0(void);
 void native_exit1(void);
 
+extern const uint32_t native_mxcsr;
+const uint32_t native_mxcsr = MXCSR_DEFAULT;
+
 /* regs[] in the machine's numbering: rax rcx rdx rbx rsp rbp rsi rdi r8..r15. */
 __asm__(".text\n"
         ".globl native_enter, native_exit0, native_exit1\n"
         "native_enter:\n"
         "  push %rbx\n push %rbp\n push %r12\n push %r13\n push %r14\n push %r15\n"
         "  mov %rsp, native_frame+136(%rip)\n"
+        "  mov native_frame+160(%rip), %rcx\n  jrcxz 1f\n"
+        "  mov $7, %eax\n  xor %edx, %edx\n  xrstor64 (%rcx)\n"
+        "1:\n"
         "  pushq native_frame+128(%rip)\n  popfq\n"
         "  mov native_frame+0(%rip), %rax\n  mov native_frame+8(%rip), %rcx\n  mov native_frame+16(%rip), %rdx\n"
         "  mov native_frame+24(%rip), %rbx\n mov native_frame+40(%rip), %rbp\n mov native_frame+48(%rip), %rsi\n"
@@ -54,6 +63,10 @@ __asm__(".text\n"
         "  mov %r10, native_frame+80(%rip)\n mov %r11, native_frame+88(%rip)\n mov %r12, native_frame+96(%rip)\n"
         "  mov %r13, native_frame+104(%rip)\n mov %r14, native_frame+112(%rip)\n mov %r15, native_frame+120(%rip)\n"
         "  pushfq\n  popq native_frame+128(%rip)\n  cld\n"
+        "  mov native_frame+168(%rip), %rcx\n  jrcxz 1f\n"
+        "  mov $7, %eax\n  xor %edx, %edx\n  xsave64 (%rcx)\n"
+        "  fninit\n  vzeroall\n  ldmxcsr native_mxcsr(%rip)\n"
+        "1:\n"
         "  pop %r15\n pop %r14\n pop %r13\n pop %r12\n pop %rbp\n pop %rbx\n"
         "  ret\n");
 
@@ -63,6 +76,8 @@ static uint8_t *host_code, *host_data, *guest_code, *guest_data;
 static X86Cpu *guest;
 static sigjmp_buf native_back;
 static NativeState *volatile native_out;
+static uint8_t xstate_host[NATIVE_XSTATE_SIZE] __attribute__((aligned(64)));
+static uint8_t xstate_guest[NATIVE_XSTATE_SIZE] __attribute__((aligned(64)));
 
 static void native_signal(int sig, siginfo_t *info, void *context)
 {
@@ -71,6 +86,7 @@ static void native_signal(int sig, siginfo_t *info, void *context)
     const greg_t *g = ((ucontext_t *)context)->uc_mcontext.gregs;
     uint64_t rip = (uint64_t)g[REG_RIP];
 
+    (void)info;
     (void)info;
     if (!native_out || rip < NATIVE_CODE || rip >= NATIVE_CODE + 0x1000) {
         signal(sig, SIG_DFL); /* ours: die of it */
@@ -83,6 +99,10 @@ static void native_signal(int sig, siginfo_t *info, void *context)
     native_out->rip = rip;
     native_out->vector = (int)g[REG_TRAPNO];
     native_out->error = (uint64_t)g[REG_ERR];
+    native_out->cr2 = (uint64_t)g[REG_CR2];
+    if (native_frame.xstate_in) {
+        memcpy(xstate_host, ((ucontext_t *)context)->uc_mcontext.fpregs, sizeof(xstate_host));
+    }
     siglongjmp(native_back, 1);
 }
 
@@ -176,6 +196,13 @@ static void setup_mode(bool compat)
     x86_update_mode(guest);
 }
 
+void native_set_mode(bool compat)
+{
+    if (compat == !(guest->mode & MODE_CODE32)) {
+        setup_mode(compat);
+    }
+}
+
 bool native_setup(void)
 {
     static int state = -1;
@@ -252,6 +279,8 @@ static void run_host(const uint8_t *code, unsigned len, const NativeState *in, N
     native_frame.flags = in->flags | 0x202;
     native_frame.entry = in->compat ? ENTRY32 : NATIVE_CODE;
     native_frame.taken = 0;
+    native_frame.xstate_in = in->xstate;
+    native_frame.xstate_out = in->xstate ? xstate_host : NULL;
     out->vector = -1;
     out->error = 0;
     native_out = out;
@@ -264,6 +293,45 @@ static void run_host(const uint8_t *code, unsigned len, const NativeState *in, N
         __asm__ volatile("cld");
     }
     native_out = NULL;
+}
+
+/* The guest's x87 and vector registers from and to an XSAVE image with 64-bit instruction pointers. */
+static void load_xstate(const uint8_t *x)
+{
+    guest->x87.fcw = ld_le16(x);
+    guest->x87.fsw = ld_le16(x + 2);
+    guest->x87.ftw = x[4];
+    guest->fop = ld_le16(x + 6);
+    guest->fip = ld_le64(x + 8);
+    guest->fdp = ld_le64(x + 16);
+    guest->fcs = guest->fds = 0;
+    guest->mxcsr = ld_le32(x + 24);
+    for (unsigned k = 0; k < 8; k++) {
+        memcpy(guest->x87.st[k], x + 32 + k * 16, 10);
+    }
+    for (unsigned k = 0; k < 16; k++) {
+        memcpy(guest->vec[k].b, x + 160 + k * 16, 16);
+        memcpy(guest->vec[k].b + 16, x + 576 + k * 16, 16);
+    }
+}
+
+static void save_xstate(uint8_t *x)
+{
+    memset(x, 0, NATIVE_XSTATE_SIZE);
+    st_le16(x, guest->x87.fcw);
+    st_le16(x + 2, guest->x87.fsw);
+    x[4] = guest->x87.ftw;
+    st_le16(x + 6, guest->fop);
+    st_le64(x + 8, guest->fip);
+    st_le64(x + 16, guest->fdp);
+    st_le32(x + 24, guest->mxcsr);
+    for (unsigned k = 0; k < 8; k++) {
+        memcpy(x + 32 + k * 16, guest->x87.st[k], 10);
+    }
+    for (unsigned k = 0; k < 16; k++) {
+        memcpy(x + 160 + k * 16, guest->vec[k].b, 16);
+        memcpy(x + 576 + k * 16, guest->vec[k].b + 16, 16);
+    }
 }
 
 static void run_guest_insn(const Insn *i)
@@ -288,13 +356,14 @@ static void run_guest(const uint8_t *code, unsigned len, const NativeState *in, 
     uint8_t bytes[NATIVE_MAX_INSN] = { 0 };
 
     memcpy(bytes, code, len);
-    if (in->compat == !(guest->mode & MODE_CODE32)) {
-        setup_mode(in->compat);
-    }
+    native_set_mode(in->compat);
     memcpy(guest->regs, in->regs, sizeof(in->regs));
     guest->regs[R_RIP] = NATIVE_CODE;
     guest->eflags = (guest->eflags & ~(uint32_t)FL_DF) | ((uint32_t)in->flags & FL_DF);
     flags_set(guest, (uint32_t)in->flags);
+    if (in->xstate) {
+        load_xstate(in->xstate);
+    }
     guest->insn = NULL;
     guest->exc_vector = -1;
     out->vector = -1;
@@ -307,12 +376,26 @@ static void run_guest(const uint8_t *code, unsigned len, const NativeState *in, 
         guest->insn = NULL;
         out->vector = guest->exc_vector;
         out->error = guest->exc_error;
+        out->cr2 = guest->exc_cr2;
         mmu_drop_bus_lock(guest);
     }
     guest->jmp_valid = false;
     memcpy(out->regs, guest->regs, sizeof(out->regs));
     out->flags = x86_get_rflags(guest) & FLAGS_COMPARED;
     out->rip = guest->regs[R_RIP];
+    if (in->xstate) {
+        save_xstate(xstate_guest);
+    }
+}
+
+const uint8_t *native_xstate(bool host)
+{
+    return host ? xstate_host : xstate_guest;
+}
+
+uint8_t *native_guest_data(void)
+{
+    return guest_data;
 }
 
 void native_both(const uint8_t *code, unsigned len, const NativeState *in, NativeState *host, NativeState *guest_out)

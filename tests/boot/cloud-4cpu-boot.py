@@ -3,4 +3,4 @@
 """Debian's cloud kernel with 4 vCPUs: self-test and poweroff."""
 from linux import self_test_program
 
-self_test_program("cloud", 4, limit=800)
+self_test_program("cloud", 4)
