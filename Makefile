@@ -182,7 +182,10 @@ check-fuzz: asan
 	@$(RUN_TESTS) fuzz
 check-style:
 	@$(RUN_TESTS) style
+# Systems that the slow tests start, unpacked under build/guest like the kernels.
+SLOW_PACKAGES := ipxe ovmf debian-installer-12-netboot-i386 debian-installer-12-netboot-amd64 memtest86+ xen-hypervisor-4.17-amd64
 check-slow: all guest-kernels | deps-test
+	@scripts/guest/fetch $(SLOW_PACKAGES) || [ $$? = 3 ]
 	@$(RUN_TESTS) slow
 check-clang:
 	@+$(MAKE) BUILD=build/clang CC=clang programs test-programs fuzz-programs
