@@ -2,7 +2,7 @@
 /*
  * x87, MMX, SSE and AVX instructions against this machine's own CPU: every encoding of the opcode maps (vec-forms.c), register and
  * memory, with random registers, numbers that floating point minds, MXCSR, control words and tags.  Encodings that are undefined,
- * or that the host lacks, must raise #UD on both sides.  In the environment: CASES=n per form (default 300); FORM=name runs only
+ * or that the host lacks, must raise #UD on both sides.  In the environment: CASES=n per form (default 1000); FORM=name runs only
  * the forms of that mnemonic, and reports every difference.
  */
 #include "util/osdep.h"
@@ -192,7 +192,7 @@ static void print_table(const Run *run)
 static void run_family(VecFamily family, bool compat)
 {
     const char *env = getenv("CASES");
-    Run run = { .cases = env ? (unsigned)atoi(env) : 300, .only = getenv("FORM") };
+    Run run = { .cases = env ? (unsigned)atoi(env) : 1000, .only = getenv("FORM") };
 
     if (!native_setup()) {
         TEST_SKIP("needs an x86-64 host with free addresses at 0x10000000");
