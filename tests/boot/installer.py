@@ -12,8 +12,9 @@ def to_language_screen(architecture, cpus):
     package = f"debian-installer-12-netboot-{architecture}"
     how = f"scripts/guest/fetch {package} fetches it, where a package source can be reached"
     folder = f"{GUEST}/{package}/usr/lib/debian-installer/images/12/{architecture}/text/debian-installer/{architecture}"
+    memory = 1024 if architecture == "amd64" else 512  # with 512 the 64-bit installer stops to warn of low memory
     with Machine("-kernel", need(f"{folder}/linux", how), "-initrd", need(f"{folder}/initrd.gz", how), "-smp", str(cpus),
-                 "-append", "console=ttyS0", "-net", "none", memory=512) as machine:
+                 "-append", "console=ttyS0", "-net", "none", memory=memory) as machine:
         if cpus > 1:
             machine.expect(rf"Brought up 1 node, {cpus} CPUs", 300)
         machine.expect(r"Run /init as init process", 600)
