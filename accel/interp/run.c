@@ -27,7 +27,6 @@ static inline void interp_execute(X86Cpu *cpu, const Block *b, unsigned count)
     if (!(i->flags & INSN_BRANCH)) {
         cpu->regs[R_RIP] = insn_next_rip(cpu, i);
     }
-    cpu->insn_count += (unsigned)(i - b->insns) + 1;
 }
 
 static void interp_log(X86Cpu *cpu, const Block *b, uint64_t lin)

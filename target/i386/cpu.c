@@ -136,7 +136,7 @@ void x86_reset(X86Cpu *cpu, bool init)
     cpu->regs[R_RIP] = 0xfff0;
     cpu->regs[R_RDX] = cpuid_signature(cpu);
     cpu->insn = NULL;
-    cpu->int_shadow = cpu->smc = cpu->nmi_blocked = cpu->smm = cpu->smi_blocked = false;
+    cpu->int_shadow = cpu->smc = cpu->nmi_blocked = cpu->smm = false;
     cpu->exc_vector = cpu->exc_in_delivery = -1;
     cpu->exc_ext = cpu->dbg_step = cpu->shutdown = cpu->monitor_armed = false;
     cpu->dbg_hits = 0;

@@ -148,7 +148,6 @@ struct X86Cpu {
     bool int_shadow;        /* after STI, MOV SS, POP SS: one instruction without interrupts */
     bool smc;               /* this instruction wrote decoded code: leave the block */
     bool fpu_ok;            /* !(CR0.EM | CR0.TS): x87 may go on (MMX and SSE check more, fpu.h) */
-    uint64_t insn_count;    /* retired, approximately; for statistics and icount later */
 
     /* --- architectural --- */
     X86Seg seg[SEG_COUNT];
@@ -161,7 +160,7 @@ struct X86Cpu {
     uint64_t pat, mtrr_def, mtrr_fix[11], mtrr_var[8][2], mcg_status, mcg_ctl, mce_banks[10][4], misc_enable, debugctl;
     uint64_t xss, smbase, pkru;
     bool a20;               /* gate open */
-    bool nmi_blocked, smm, smi_blocked;
+    bool nmi_blocked, smm;
     X87State x87;
     uint64_t fip, fdp;      /* of the last x87 instruction: offsets; selectors beside them */
     uint16_t fop, fcs, fds;

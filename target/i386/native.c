@@ -404,9 +404,6 @@ static void op_native_store(X86Cpu *cpu, const Insn *i)
 /* x87: the same with the record of the last instruction (SDM vol. 1, 8.1.8). */
 static void native_note_x87(X86Cpu *cpu, const Insn *i, bool mem)
 {
-    const NativePlan *p = &((const NativeOp *)i->aux)->plan;
-
-    (void)p;
     cpu->fip = insn_rip(cpu, i);
     cpu->fcs = cpu->seg[SEG_CS].sel;
     cpu->fop = i->src2 | (uint16_t)i->src << 8;
