@@ -63,7 +63,9 @@ void x86_update_mode(X86Cpu *cpu)
     cpu->mode = mode;
     bool smap = (cpu->cr4 & CR4_SMAP) && !(cpu->eflags & FL_AC);
     unsigned user = (cpu->cr0 & CR0_AM) && (cpu->eflags & FL_AC) ? TLB_USER_AC : TLB_USER;
-    cpu->tlb = cpu->tlbs[cpu->cpl == 3 ? user : smap ? TLB_SYS : TLB_SYS_USERPAGES];
+    cpu->tlb_way = (uint8_t)(cpu->cpl == 3 ? user : smap ? TLB_SYS : TLB_SYS_USERPAGES);
+    cpu->tlb = cpu->tlbs[cpu->tlb_way];
+    cpu->tlb_mask = (TLB_SIZE - 1) * sizeof(TlbEntry);
     cpu->fpu_ok = !(cpu->cr0 & (CR0_EM | CR0_TS));
     x86_debug_update(cpu);
 }

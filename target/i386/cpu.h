@@ -97,6 +97,7 @@ typedef struct TlbEntry {
     uint64_t read, write, exec;
     uintptr_t addend;
 } TlbEntry;
+#define TLB_ENTRY_SHIFT 5 /* an entry's size is 1 << this: generated code indexes by shifting */
 enum { TLB_SYS, TLB_SYS_USERPAGES /* supervisor, SMAP not in force */, TLB_USER,
        TLB_USER_AC /* user with alignment checks armed: no data tag ever hits */, TLB_COUNT };
 /* Beside each entry, what the slow paths need. */
@@ -141,10 +142,12 @@ struct X86Cpu {
     uint32_t mode;          /* MODE_* */
     uint64_t lin_base[SEG_GS + 1]; /* what is added to an offset: segment base, or 0 in 64-bit mode except FS and GS */
     TlbEntry *tlb;          /* the array of the current privilege and SMAP state */
+    uint64_t tlb_mask;      /* its size: (entries - 1) * sizeof(TlbEntry) */
     const Insn *insn;       /* being executed: for exceptions */
     const Insn *insn_end;   /* where the current block ends: moved up by what must leave it after this instruction */
     uint32_t eflags;        /* without FL_ARITH bits (0), bit 1 set */
     uint8_t cpl;
+    uint8_t tlb_way;        /* which array that is: TLB_SYS, ... */
     bool int_shadow;        /* after STI, MOV SS, POP SS: one instruction without interrupts */
     bool smc;               /* this instruction wrote decoded code: leave the block */
     bool fpu_ok;            /* !(CR0.EM | CR0.TS): x87 may go on (MMX and SSE check more, fpu.h) */

@@ -30,7 +30,7 @@ static inline uint64_t insn_linear(X86Cpu *cpu, const Insn *i, unsigned size, Me
 
 static inline TlbEntry *tlb_entry(X86Cpu *cpu, uint64_t lin)
 {
-    return &cpu->tlb[(lin >> 12) & (TLB_SIZE - 1)];
+    return (TlbEntry *)(void *)((uint8_t *)cpu->tlb + (lin >> (12 - TLB_ENTRY_SHIFT) & cpu->tlb_mask));
 }
 
 /*
@@ -41,7 +41,7 @@ static inline TlbEntry *tlb_entry(X86Cpu *cpu, uint64_t lin)
 void mem_check_align_armed(X86Cpu *cpu, uint64_t lin, unsigned size);
 static inline void mem_check_align(X86Cpu *cpu, uint64_t lin, unsigned size)
 {
-    if (G_UNLIKELY(cpu->tlb == cpu->tlbs[TLB_USER_AC])) {
+    if (G_UNLIKELY(cpu->tlb_way == TLB_USER_AC)) {
         mem_check_align_armed(cpu, lin, size);
     }
 }

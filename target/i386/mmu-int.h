@@ -24,7 +24,7 @@ TlbEntry *tlb_get(X86Cpu *cpu, uint64_t lin, MemAccess acc, unsigned idx);
 
 static inline unsigned tlb_index(const X86Cpu *cpu)
 {
-    return (unsigned)(cpu->tlb - cpu->tlbs[0]) / TLB_SIZE;
+    return cpu->tlb_way;
 }
 
 /* A tag that names the page but never matches the inline look-up: the access must take the slow path. */
