@@ -33,7 +33,8 @@ static JitCpu *jit_of(X86Cpu *cpu)
 /* Nothing is in the way of blocks.  Events that wait but may not be taken now do not count: the loop enters a block then, to get on. */
 static bool run_wanted(const X86Cpu *cpu)
 {
-    return !atomic_load_explicit(&cpu->vcpu.halted, memory_order_relaxed) && !cpu->int_shadow && !cpu->dbg_slow && !cpu->dbg_hits && !cpu->vcpu.debug.count && !log_on(LOG_EXEC | LOG_CPU);
+    return !atomic_load_explicit(&cpu->vcpu.halted, memory_order_relaxed) && !cpu->int_shadow && !cpu->dbg_slow && !cpu->dbg_hits &&
+           !cpu->vcpu.debug.count && !log_on(LOG_EXEC | LOG_CPU);
 }
 
 static void flags_to_memory(X86Cpu *cpu)
