@@ -128,6 +128,9 @@ JitBlock *jit_translate(JitCpu *j, uint64_t lin, const CodePage *page); /* NULL:
 /* run.c: the helpers of generated code; the next code to run, NULL: leave to the run loop */
 JitHelper jit_help_call, jit_help_mem, jit_help_link, jit_help_dispatch, jit_help_call_finish;
 
+/* Runs blocks from an exact RIP, at least one, until an event waits or something else is in the way.  cpu->exit_jmp is set. */
+void jit_blocks(X86Cpu *cpu, JitCpu *j);
+
 /* thunk.c */
 void jit_thunks(JitCpu *j, Emit *e);
 

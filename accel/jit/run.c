@@ -219,7 +219,7 @@ const uint8_t *jit_help_call_finish(X86Cpu *cpu, void *arg, uint64_t target)
 
 /* --- the loop -------------------------------------------------------------------------------------------------------- */
 
-static void jit_some(X86Cpu *cpu, JitCpu *j)
+void jit_blocks(X86Cpu *cpu, JitCpu *j)
 {
     JitBlock *b = jit_next(j, cpu);
 
@@ -261,7 +261,7 @@ static void jit_loop(X86Cpu *cpu, JitCpu *j)
             interp_step(cpu, j->interp);
             continue;
         }
-        jit_some(cpu, j);
+        jit_blocks(cpu, j);
     }
 }
 
