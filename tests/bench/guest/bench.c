@@ -3,8 +3,9 @@
  * The benchmark's binary. On the host: `bench list`, `bench run NAME SIZE COPIES`. As a guest's init (process 1): mounts what
  * the programs need and serves lines of the console: "run NAME SIZE COPIES", "about", "off".
  *
- * A run says "@start NAME" when all is prepared, "@stop NAME" when all copies are through, and then "@result NAME CHECKSUM
- * NANOSECONDS", or "@missing NAME" where the CPU or a file lacks, or "@failed NAME". The time is CLOCK_MONOTONIC around run(), from the first copy's start to the last's end.
+ * A run says "@start NAME" when all is prepared, "@stop NAME" when all copies are through, and then
+ * "@result NAME CHECKSUM NANOSECONDS", or "@missing NAME" where the CPU or a file lacks, or "@failed NAME". The time is
+ * CLOCK_MONOTONIC around run(), from the first copy's start to the last one's end.
  */
 #include "util/osdep.h"
 
