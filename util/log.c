@@ -26,6 +26,7 @@ static const struct {
     { "ioport", LOG_IOPORT, "accesses to ports and addresses that no device claims" },
     { "pci", LOG_PCI, "PCI configuration space" },
     { "block", LOG_BLOCK, "requests to disk images" },
+    { "jit-stats", LOG_JIT_STATS, "figures of the translator, at the end" },
 };
 
 static GMutex log_lock;

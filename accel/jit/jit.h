@@ -47,6 +47,7 @@ typedef struct JitSlot {
     JitBlock *block;
     const uint8_t *retry, *done; /* where generated code goes on */
     uint8_t size, acc;           /* of the access that missed */
+    const char *mnemonic;
 } JitSlot;
 
 struct JitBlock {
@@ -75,7 +76,7 @@ typedef struct JitChunk {
 
 typedef struct JitStats {
     uint64_t blocks, insns, insns_c, code_bytes; /* translated; of those insns, with a C call */
-    uint64_t calls_c, misses, mem_c, dispatches, links, invalidated, evictions, left;
+    uint64_t calls_c, misses, crossings, mem_c, dispatches, links, entered, interp, invalidated, evictions;
 } JitStats;
 
 typedef const uint8_t *JitHelper(X86Cpu *cpu, void *arg, uint64_t val);
@@ -96,6 +97,7 @@ typedef struct JitCpu {
     const uint8_t *leave;    /* with guest registers in host registers and an exact RIP in r10 */
     const uint8_t *call_c, *mem_slow, *link, *dispatch, *call_finish; /* jumped to with r11, r10 = arg, val of their helper */
     JitStats stats;
+    GHashTable *called;      /* mnemonic -> count of C calls; with -d jit-stats */
     /* bytes of code that were written: any thread */
     GMutex lock;
     GArray *written;         /* JitRange; guarded by lock */
@@ -130,6 +132,14 @@ JitHelper jit_help_call, jit_help_mem, jit_help_link, jit_help_dispatch, jit_hel
 
 /* Runs blocks from an exact RIP, at least one, until an event waits or something else is in the way.  cpu->exit_jmp is set. */
 void jit_blocks(X86Cpu *cpu, JitCpu *j);
+
+/* stats.c */
+void jit_stats_call(JitCpu *j, const char *mnemonic);
+void jit_stats_print(JitCpu *j);
+
+/* perfmap.c */
+bool jit_perfmap_open(Error **errp);
+void jit_perfmap_note(const uint8_t *code, size_t size, const char *what, uint64_t lin); /* nothing unless open */
 
 /* thunk.c */
 void jit_thunks(JitCpu *j, Emit *e);

@@ -144,8 +144,13 @@ static const uint8_t *insn_run(X86Cpu *cpu, JitSlot *s)
 const uint8_t *jit_help_call(X86Cpu *cpu, void *arg, uint64_t val)
 {
     (void)val;
+    JitSlot *s = arg;
+
     jit_of(cpu)->stats.calls_c++;
-    return insn_run(cpu, arg);
+    if (G_UNLIKELY(log_on(LOG_JIT_STATS))) {
+        jit_stats_call(jit_of(cpu), s->mnemonic);
+    }
+    return insn_run(cpu, s);
 }
 
 const uint8_t *jit_help_mem(X86Cpu *cpu, void *arg, uint64_t lin)
@@ -164,7 +169,11 @@ const uint8_t *jit_help_mem(X86Cpu *cpu, void *arg, uint64_t lin)
             return s->retry;
         }
     }
-    j->stats.mem_c++;
+    if ((lin & 0xfff) + s->size > 0x1000) {
+        j->stats.crossings++;
+    } else {
+        j->stats.mem_c++;
+    }
     return insn_run(cpu, s);
 }
 
@@ -224,11 +233,12 @@ void jit_blocks(X86Cpu *cpu, JitCpu *j)
     JitBlock *b = jit_next(j, cpu);
 
     if (b) {
-        j->stats.left++;
+        j->stats.entered++;
         j->enter(cpu, b->code);
     } else if (cpu->vcpu.debug.count || log_on(LOG_EXEC | LOG_CPU)) {
         interp_chain(cpu, j->interp);
     } else if (run_wanted(cpu)) {
+        j->stats.interp++;
         interp_insn(cpu, j->interp);
     }
     if (G_UNLIKELY(cpu->dbg_hits)) {
@@ -304,11 +314,15 @@ static bool jit_probe(char **why)
 
 static bool jit_init(struct KeyVal *options, Error **errp)
 {
-    static const char *const known[] = { "tb-size", NULL };
+    static const char *const known[] = { "tb-size", "perfmap", NULL };
     uint64_t mib = JIT_BYTES_DEFAULT / MiB;
+    bool perfmap = false;
 
     if (!keyval_get_uint(options, "tb-size", JIT_BYTES_MIN / MiB, JIT_BYTES_MAX / MiB, &mib, errp) ||
-        !keyval_finish(options, "accelerator", known, errp)) {
+        !keyval_get_bool(options, "perfmap", &perfmap, errp) || !keyval_finish(options, "accelerator", known, errp)) {
+        return false;
+    }
+    if (perfmap && !jit_perfmap_open(errp)) {
         return false;
     }
     jit.bytes = mib * MiB;
@@ -363,6 +377,12 @@ static void jit_vcpu_destroy(Vcpu *v)
 {
     JitCpu *j = v->accel;
 
+    if (log_on(LOG_JIT_STATS)) {
+        jit_stats_print(j);
+    }
+    if (j->called) {
+        g_hash_table_destroy(j->called);
+    }
     g_mutex_lock(&jit.lock);
     g_ptr_array_remove(jit.cpus, j);
     g_mutex_unlock(&jit.lock);

@@ -152,6 +152,10 @@ static void emit_block(JitTr *t)
 {
     t->fl_host = false;
     t->fl_mem = true;
+    if (log_on(LOG_JIT_STATS)) {
+        emit_op(t->e, &(HostOp){ .opcode = 0x83, .w = true, .is_mem = true, .mem = JIT_FIELD(jit_insns), .imm_len = 1,
+                                 .imm = { (uint8_t)t->count } });
+    }
     for (unsigned k = 0; k < t->count; k++) {
         emit_insn(t, &t->insns[k]);
     }
@@ -225,7 +229,11 @@ JitBlock *jit_translate(JitCpu *j, uint64_t lin, const CodePage *page)
     *t->b = head;
     t->b->code = emit_rx(t->e);
     t->b->count = (uint16_t)t->count;
+    const uint8_t *cold = emit_rx(t->cold);
+
     emit_block(t);
+    jit_perfmap_note(t->b->code, (size_t)(emit_rx(t->e) - t->b->code), "block", lin);
+    jit_perfmap_note(cold, (size_t)(emit_rx(t->cold) - cold), "cold", lin);
     j->stats.blocks++;
     j->stats.insns += t->count;
     j->stats.code_bytes += (uint64_t)(emit_rx(t->e) - t->b->code);

@@ -145,6 +145,7 @@ struct X86Cpu {
     uint64_t tlb_mask;      /* its size: (entries - 1) * sizeof(TlbEntry) */
     struct JitEntry *jit_table; /* for generated code: blocks by host address of their bytes, of the current mode (accel/jit) */
     void *jit_host_sp;      /* the thread's own stack while generated code runs */
+    uint64_t jit_insns;     /* executed, with -d jit-stats */
     uint64_t jit_tmp;       /* between two accesses of one instruction */
     const Insn *insn;       /* being executed: for exceptions */
     const Insn *insn_end;   /* where the current block ends: moved up by what must leave it after this instruction */
