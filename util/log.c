@@ -19,6 +19,7 @@ static const struct {
     { "unimp", LOG_UNIMP, "what the guest used and is not there yet" },
     { "int", LOG_INT, "interrupts and exceptions" },
     { "in_asm", LOG_IN_ASM, "guest code as it is decoded" },
+    { "out_asm", LOG_OUT_ASM, "host code as the translator makes it, behind the guest's" },
     { "exec", LOG_EXEC, "every block of guest code as it runs (a lot)" },
     { "cpu", LOG_CPU, "CPU registers before every block (a lot)" },
     { "mmu", LOG_MMU, "page walks and TLB flushes" },

@@ -17,10 +17,11 @@ static unsigned table_index(const uint8_t *host)
 
 static void chunk_reset(JitCpu *j, JitChunk *c)
 {
-    size_t n = (size_t)(c - j->chunks), bytes = j->mem.size / (JIT_CHUNKS + 1), at = (n + 1) * bytes, hot = bytes / 8 * 5;
+    size_t n = (size_t)(c - j->chunks), bytes = j->mem.size / (JIT_CHUNKS + 1), at = (n + 1) * bytes, hot = bytes / 2, alt = bytes / 4;
 
     c->hot = (Emit){ .p = j->mem.rw + at, .end = j->mem.rw + at + hot, .to_rx = j->mem.rx - j->mem.rw };
-    c->cold = (Emit){ .p = j->mem.rw + at + hot, .end = j->mem.rw + at + bytes, .to_rx = j->mem.rx - j->mem.rw };
+    c->alt = (Emit){ .p = j->mem.rw + at + hot, .end = j->mem.rw + at + hot + alt, .to_rx = j->mem.rx - j->mem.rw };
+    c->cold = (Emit){ .p = j->mem.rw + at + hot + alt, .end = j->mem.rw + at + bytes, .to_rx = j->mem.rx - j->mem.rw };
     g_ptr_array_set_size(c->blocks, 0);
     g_ptr_array_set_size(c->slabs, 0);
     c->slab_used = SLAB_BYTES;
@@ -74,9 +75,14 @@ void *jit_cache_alloc(JitChunk *c, size_t bytes)
     return p;
 }
 
+static bool has_room(const Emit *e)
+{
+    return (size_t)(e->end - e->p) >= JIT_BLOCK_ROOM;
+}
+
 static bool chunk_has_room(const JitChunk *c)
 {
-    return (size_t)(c->hot.end - c->hot.p) >= JIT_BLOCK_ROOM && (size_t)(c->cold.end - c->cold.p) >= JIT_BLOCK_ROOM;
+    return has_room(&c->hot) && has_room(&c->alt) && has_room(&c->cold);
 }
 
 static void chunk_evict(JitCpu *j, JitChunk *c)

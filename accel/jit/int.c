@@ -165,7 +165,6 @@ static bool int_modrm(JitTr *t, JitInsn *j)
     }
     if (mem) {
         o.is_mem = true;
-        o.mem = host_mem(S0, 0);
     } else {
         reg_use(&um, rm, ur.used && ur.spilled && ur.g == um.g ? S2 : S0);
         if (um.spilled && ur.spilled && um.g == ur.g) {
@@ -173,7 +172,7 @@ static bool int_modrm(JitTr *t, JitInsn *j)
         }
         o.rm = (uint8_t)um.host;
     }
-    bool rex = o.w || mem || wants_rex(&ur) || wants_rex(&um); /* S0 is an address */
+    bool rex = o.w || mem || wants_rex(&ur) || wants_rex(&um); /* S0 and S1 are in the address */
 
     if (rex && (ur.high || um.high)) {
         return false;
@@ -181,7 +180,7 @@ static bool int_modrm(JitTr *t, JitInsn *j)
     o.low8 = (ur.used && ur.size == 1 && !ur.high) || (um.used && um.size == 1 && !um.high);
     o.low8 &= !ur.high && !um.high;
     if (mem) {
-        jit_mem(t, j, rm->size, rm->write ? ACC_WRITE : ACC_READ);
+        o.mem = jit_mem(t, j, rm->size, rm->write ? ACC_WRITE : ACC_READ);
     }
     jit_flags_for(t, j);
     reg_load(t, &ur);
@@ -254,9 +253,10 @@ static bool int_moffs(JitTr *t, JitInsn *j)
     if (!jit_addr_ok(t, j)) {
         return false;
     }
-    jit_mem(t, j, d->op[0].size, store ? ACC_WRITE : ACC_READ);
+    HostMem m = jit_mem(t, j, d->op[0].size, store ? ACC_WRITE : ACC_READ);
+
     emit_op(t->e, &(HostOp){ .opcode = (uint8_t)((store ? 0x88 : 0x8a) | !byte), .opsize16 = d->opsize == 2 && !byte, .w = d->rex_w,
-                             .reg = H_RAX, .is_mem = true, .mem = host_mem(S0, 0) });
+                             .reg = H_RAX, .is_mem = true, .mem = m });
     return true;
 }
 
@@ -292,31 +292,31 @@ static bool int_df(JitTr *t, JitInsn *j)
 }
 
 const JitRow jit_rows_int[] = {
-    { "mov", int_mov, false }, { "movzx", int_any, false }, { "movsx", int_any, false }, { "movsxd", int_any, false },
-    { "lea", int_lea, false }, { "xchg", int_any, false }, { "bswap", int_any, false },
-    { "cbw", int_fixed, false }, { "cwde", int_fixed, false }, { "cdqe", int_fixed, false },
-    { "cwd", int_fixed, false }, { "cdq", int_fixed, false }, { "cqo", int_fixed, false },
-    { "add", int_any, false }, { "adc", int_any, false }, { "sub", int_any, false }, { "sbb", int_any, false },
-    { "and", int_any, false }, { "or", int_any, false }, { "xor", int_any, false }, { "cmp", int_any, false },
-    { "test", int_any, false }, { "inc", int_any, false }, { "dec", int_any, false }, { "neg", int_any, false },
-    { "not", int_any, false },
-    { "shl", int_any, false }, { "shr", int_any, false }, { "sar", int_any, false }, { "rol", int_any, false },
-    { "ror", int_any, false }, { "rcl", int_any, false }, { "rcr", int_any, false }, { "shld", int_any, false },
-    { "shrd", int_any, false },
-    { "imul", int_any, false }, { "mul", int_any, false },
-    { "bt", int_bt, false }, { "bts", int_bt, false }, { "btr", int_bt, false }, { "btc", int_bt, false },
-    { "bsf", int_any, false }, { "bsr", int_any, false },
-    { "xadd", int_any, false }, { "cmpxchg", int_any, false },
-    { "cmovo", int_any, false }, { "cmovno", int_any, false }, { "cmovb", int_any, false }, { "cmovnb", int_any, false },
-    { "cmovz", int_any, false }, { "cmovnz", int_any, false }, { "cmovbe", int_any, false }, { "cmovnbe", int_any, false },
-    { "cmovs", int_any, false }, { "cmovns", int_any, false }, { "cmovp", int_any, false }, { "cmovnp", int_any, false },
-    { "cmovl", int_any, false }, { "cmovnl", int_any, false }, { "cmovle", int_any, false }, { "cmovnle", int_any, false },
-    { "seto", int_any, false }, { "setno", int_any, false }, { "setb", int_any, false }, { "setnb", int_any, false },
-    { "setz", int_any, false }, { "setnz", int_any, false }, { "setbe", int_any, false }, { "setnbe", int_any, false },
-    { "sets", int_any, false }, { "setns", int_any, false }, { "setp", int_any, false }, { "setnp", int_any, false },
-    { "setl", int_any, false }, { "setnl", int_any, false }, { "setle", int_any, false }, { "setnle", int_any, false },
-    { "nop", int_nop, false }, { "endbr64", int_nop, false }, { "endbr32", int_nop, false }, { "lfence", int_nop, false },
-    { "clc", int_fixed, false }, { "stc", int_fixed, false }, { "cmc", int_fixed, false },
-    { "cld", int_df, false }, { "std", int_df, false },
-    { NULL, NULL, false },
+    { "mov", int_mov, false, STACK_NONE }, { "movzx", int_any, false, STACK_NONE }, { "movsx", int_any, false, STACK_NONE }, { "movsxd", int_any, false, STACK_NONE },
+    { "lea", int_lea, false, NO_ACCESS }, { "xchg", int_any, false, STACK_NONE }, { "bswap", int_any, false, STACK_NONE },
+    { "cbw", int_fixed, false, STACK_NONE }, { "cwde", int_fixed, false, STACK_NONE }, { "cdqe", int_fixed, false, STACK_NONE },
+    { "cwd", int_fixed, false, STACK_NONE }, { "cdq", int_fixed, false, STACK_NONE }, { "cqo", int_fixed, false, STACK_NONE },
+    { "add", int_any, false, STACK_NONE }, { "adc", int_any, false, STACK_NONE }, { "sub", int_any, false, STACK_NONE }, { "sbb", int_any, false, STACK_NONE },
+    { "and", int_any, false, STACK_NONE }, { "or", int_any, false, STACK_NONE }, { "xor", int_any, false, STACK_NONE }, { "cmp", int_any, false, STACK_NONE },
+    { "test", int_any, false, STACK_NONE }, { "inc", int_any, false, STACK_NONE }, { "dec", int_any, false, STACK_NONE }, { "neg", int_any, false, STACK_NONE },
+    { "not", int_any, false, STACK_NONE },
+    { "shl", int_any, false, STACK_NONE }, { "shr", int_any, false, STACK_NONE }, { "sar", int_any, false, STACK_NONE }, { "rol", int_any, false, STACK_NONE },
+    { "ror", int_any, false, STACK_NONE }, { "rcl", int_any, false, STACK_NONE }, { "rcr", int_any, false, STACK_NONE }, { "shld", int_any, false, STACK_NONE },
+    { "shrd", int_any, false, STACK_NONE },
+    { "imul", int_any, false, STACK_NONE }, { "mul", int_any, false, STACK_NONE },
+    { "bt", int_bt, false, STACK_NONE }, { "bts", int_bt, false, STACK_NONE }, { "btr", int_bt, false, STACK_NONE }, { "btc", int_bt, false, STACK_NONE },
+    { "bsf", int_any, false, STACK_NONE }, { "bsr", int_any, false, STACK_NONE },
+    { "xadd", int_any, false, STACK_NONE }, { "cmpxchg", int_any, false, STACK_NONE },
+    { "cmovo", int_any, false, STACK_NONE }, { "cmovno", int_any, false, STACK_NONE }, { "cmovb", int_any, false, STACK_NONE }, { "cmovnb", int_any, false, STACK_NONE },
+    { "cmovz", int_any, false, STACK_NONE }, { "cmovnz", int_any, false, STACK_NONE }, { "cmovbe", int_any, false, STACK_NONE }, { "cmovnbe", int_any, false, STACK_NONE },
+    { "cmovs", int_any, false, STACK_NONE }, { "cmovns", int_any, false, STACK_NONE }, { "cmovp", int_any, false, STACK_NONE }, { "cmovnp", int_any, false, STACK_NONE },
+    { "cmovl", int_any, false, STACK_NONE }, { "cmovnl", int_any, false, STACK_NONE }, { "cmovle", int_any, false, STACK_NONE }, { "cmovnle", int_any, false, STACK_NONE },
+    { "seto", int_any, false, STACK_NONE }, { "setno", int_any, false, STACK_NONE }, { "setb", int_any, false, STACK_NONE }, { "setnb", int_any, false, STACK_NONE },
+    { "setz", int_any, false, STACK_NONE }, { "setnz", int_any, false, STACK_NONE }, { "setbe", int_any, false, STACK_NONE }, { "setnbe", int_any, false, STACK_NONE },
+    { "sets", int_any, false, STACK_NONE }, { "setns", int_any, false, STACK_NONE }, { "setp", int_any, false, STACK_NONE }, { "setnp", int_any, false, STACK_NONE },
+    { "setl", int_any, false, STACK_NONE }, { "setnl", int_any, false, STACK_NONE }, { "setle", int_any, false, STACK_NONE }, { "setnle", int_any, false, STACK_NONE },
+    { "nop", int_nop, false, NO_ACCESS }, { "endbr64", int_nop, false, NO_ACCESS }, { "endbr32", int_nop, false, NO_ACCESS }, { "lfence", int_nop, false, NO_ACCESS },
+    { "clc", int_fixed, false, STACK_NONE }, { "stc", int_fixed, false, STACK_NONE }, { "cmc", int_fixed, false, STACK_NONE },
+    { "cld", int_df, false, STACK_NONE }, { "std", int_df, false, STACK_NONE },
+    { NULL, NULL, false, STACK_NONE },
 };

@@ -16,7 +16,6 @@
 #include "util/execmem.h"
 
 #define JIT_MAX_INSNS 64      /* a block */
-#define JIT_MAX_EXITS 32      /* direct jumps out of a block */
 #define JIT_BLOCK_ROOM 49152u /* bytes of code that a block may need: checked before it is begun */
 #define JIT_CHUNKS 16         /* the cache is evicted by such parts */
 #define JIT_TABLE_BITS 14     /* inline table of indirect branches */
@@ -68,7 +67,7 @@ struct JitBlock {
 };
 
 typedef struct JitChunk {
-    Emit hot, cold;     /* code that runs, code that rarely does */
+    Emit hot, alt, cold; /* code that runs; that runs when groups fail (group.c); that rarely does */
     GPtrArray *blocks;
     GPtrArray *slabs;   /* memory of blocks and slots */
     size_t slab_used;

@@ -80,30 +80,43 @@ void jit_cold_jump(JitTr *t, const JitSlot *s, const uint8_t *thunk)
     emit_jmp(t->cold, thunk);
 }
 
-/* S0: linear address -> host address. */
-static void tlb_look_up(JitTr *t, JitInsn *j, unsigned size, MemAccess acc)
+/* The linear address is in @lin: looks it up; leaves the addend in S1.  @fail: where to go when it misses. */
+static void tlb_look_up(JitTr *t, unsigned lin, unsigned size, bool write, const uint8_t *fail)
 {
     Emit *e = t->e;
-    int32_t tag = acc == ACC_READ ? (int32_t)offsetof(TlbEntry, read) : (int32_t)offsetof(TlbEntry, write);
+    int32_t tag = write ? (int32_t)offsetof(TlbEntry, write) : (int32_t)offsetof(TlbEntry, read);
+
+    emit_rr(e, 0x8b, S1, lin, true);
+    emit_shift(e, 5, S1, 12 - TLB_ENTRY_SHIFT, true);
+    emit_rm(e, 0x23, S1, JIT_FIELD(tlb_mask), true);
+    emit_rm(e, 0x03, S1, JIT_FIELD(tlb), true);
+    if (size > 1) {
+        emit_rm(e, 0x8d, S2, host_mem(lin, (int32_t)size - 1), true);
+    } else {
+        emit_rr(e, 0x8b, S2, lin, true);
+    }
+    emit_ri(e, 4, S2, -4096, true);
+    emit_rm(e, 0x3b, S2, host_mem(S1, tag), true);
+    emit_jcc(e, CC_NE, fail);
+    emit_rm(e, 0x8b, S1, host_mem(S1, (int32_t)offsetof(TlbEntry, addend)), true);
+}
+
+/* One access at the address in @lin. */
+static HostMem mem_single(JitTr *t, JitInsn *j, unsigned lin, unsigned size, MemAccess acc)
+{
     JitSlot *s = jit_slot(t, j);
 
     s->size = (uint8_t)size;
     s->acc = (uint8_t)acc;
     s->retry = t->retry;
-    emit_rr(e, 0x8b, S1, S0, true);
-    emit_shift(e, 5, S1, 12 - TLB_ENTRY_SHIFT, true);
-    emit_rm(e, 0x23, S1, JIT_FIELD(tlb_mask), true);
-    emit_rm(e, 0x03, S1, JIT_FIELD(tlb), true);
-    if (size > 1) {
-        emit_rm(e, 0x8d, S2, host_mem(S0, (int32_t)size - 1), true);
-    } else {
-        emit_rr(e, 0x8b, S2, S0, true);
+    const uint8_t *fail = emit_rx(t->cold);
+
+    if (lin != S0) {
+        emit_rr(t->cold, 0x8b, S0, lin, true);
     }
-    emit_ri(e, 4, S2, -4096, true);
-    emit_rm(e, 0x3b, S2, host_mem(S1, tag), true);
-    emit_jcc(e, CC_NE, emit_rx(t->cold));
     jit_cold_jump(t, s, t->jit->mem_slow);
-    emit_rm(e, 0x03, S0, host_mem(S1, (int32_t)offsetof(TlbEntry, addend)), true);
+    tlb_look_up(t, lin, size, acc == ACC_WRITE, fail);
+    return (HostMem){ S1, (uint8_t)lin, 0, 0 };
 }
 
 static void mem_begin(JitTr *t, JitInsn *j)
@@ -114,33 +127,81 @@ static void mem_begin(JitTr *t, JitInsn *j)
     }
 }
 
-void jit_mem(JitTr *t, JitInsn *j, unsigned size, MemAccess acc)
+static HostMem group_addend(unsigned n)
 {
+    return host_mem(CPU, (int32_t)(offsetof(X86Cpu, jit_group) + n * 8));
+}
+
+/*
+ * A member of a group at host register @base + @disp: the first one looks up the whole range (or goes over to the version of the block
+ * without groups), the others take the addend from memory.  @off: of the address, as the group counts.
+ */
+static HostMem mem_grouped(JitTr *t, JitInsn *j, unsigned n, unsigned base, int32_t disp, int32_t off)
+{
+    JitGroup *g = &t->groups[n];
+
+    if (g->checked) {
+        emit_rm(t->e, 0x8b, S1, group_addend(n), true);
+    } else {
+        mem_begin(t, j);
+        emit_rm(t->e, 0x8d, S0, host_mem(base, disp - off + g->lo), true);
+        tlb_look_up(t, S0, (unsigned)(g->hi - g->lo), g->write, t->alt_retry[j - t->insns]);
+        emit_rm(t->e, 0x89, S1, group_addend(n), true);
+        g->checked = true;
+    }
+    return (HostMem){ S1, (uint8_t)base, 0, disp };
+}
+
+/* The group of the next access of @j; -1: none. */
+static int mem_group(JitTr *t, const JitInsn *j)
+{
+    unsigned n = t->access++;
+
+    return t->alt || n > 1 ? -1 : j->group[n];
+}
+
+HostMem jit_mem(JitTr *t, JitInsn *j, unsigned size, MemAccess acc)
+{
+    int n = mem_group(t, j);
+    unsigned base = j->i.base >> 3;
+
+    if (n >= 0) {
+        return mem_grouped(t, j, (unsigned)n, jit_reg_host(base), j->i.disp, j->group_off[t->access - 1]);
+    }
     mem_begin(t, j);
+    unsigned h = base < 16 ? jit_reg_host(base) : H_NONE;
+
+    if (jit_code64(t) && h != H_NONE && j->i.index == R_ZERO * 8 && !j->i.disp && j->i.addrsize == 8 && j->i.seg < SEG_FS) {
+        return mem_single(t, j, h, size, acc);
+    }
     jit_lea(t, j, S0, jit_code64(t));
     if (jit_code64(t) && j->i.seg >= SEG_FS) {
         emit_rm(t->e, 0x03, S0, host_mem(CPU, (int32_t)(offsetof(X86Cpu, lin_base) + j->i.seg * 8)), true);
     }
-    tlb_look_up(t, j, size, acc);
+    return mem_single(t, j, S0, size, acc);
 }
 
-static void mem_based(JitTr *t, JitInsn *j, unsigned base, int delta, unsigned size, MemAccess acc)
+static HostMem mem_based(JitTr *t, JitInsn *j, unsigned base, int delta, unsigned size, MemAccess acc)
 {
-    mem_begin(t, j);
-    if (delta) {
-        emit_rm(t->e, 0x8d, S0, host_mem(base, delta), jit_code64(t));
-    } else {
-        emit_rr(t->e, 0x8b, S0, base, jit_code64(t));
+    int n = mem_group(t, j);
+
+    if (n >= 0) {
+        return mem_grouped(t, j, (unsigned)n, base, delta, j->group_off[t->access - 1]);
     }
-    tlb_look_up(t, j, size, acc);
+    mem_begin(t, j);
+    if (!delta && jit_code64(t)) {
+        return mem_single(t, j, base, size, acc);
+    }
+    emit_rm(t->e, 0x8d, S0, host_mem(base, delta), jit_code64(t));
+    return mem_single(t, j, S0, size, acc);
 }
 
-void jit_mem_stack(JitTr *t, JitInsn *j, int delta, unsigned size, MemAccess acc)
+HostMem jit_mem_stack(JitTr *t, JitInsn *j, int delta, unsigned size, MemAccess acc)
 {
-    mem_based(t, j, G_SP, delta, size, acc);
+    return mem_based(t, j, G_SP, delta, size, acc);
 }
 
-void jit_mem_at(JitTr *t, JitInsn *j, unsigned base, unsigned size, MemAccess acc)
+HostMem jit_mem_at(JitTr *t, JitInsn *j, unsigned g, unsigned size, MemAccess acc)
 {
-    mem_based(t, j, base, 0, size, acc);
+    return mem_based(t, j, jit_reg_host(g), 0, size, acc);
 }

@@ -145,6 +145,7 @@ struct X86Cpu {
     uint64_t tlb_mask;      /* its size: (entries - 1) * sizeof(TlbEntry) */
     struct JitEntry *jit_table; /* for generated code: blocks by host address of their bytes, of the current mode (accel/jit) */
     void *jit_host_sp;      /* the thread's own stack while generated code runs */
+    uint64_t jit_group[8];  /* addends of pages that the current block has looked up */
     uint64_t jit_insns;     /* executed, with -d jit-stats */
     uint64_t jit_tmp;       /* between two accesses of one instruction */
     const Insn *insn;       /* being executed: for exceptions */

@@ -400,6 +400,19 @@ static uint16_t decode_flag_bits(ZydisAccessedFlagsMask m)
     return (uint16_t)(m & FL_ARITH); /* Zydis numbers them as RFLAGS does */
 }
 
+static uint16_t decode_written(const ZydisDecodedInstruction *z, const ZydisDecodedOperand *ops)
+{
+    uint16_t mask = 0;
+
+    for (unsigned k = 0; k < z->operand_count; k++) {
+        if (ops[k].type == ZYDIS_OPERAND_TYPE_REGISTER && (ops[k].actions & ZYDIS_OPERAND_ACTION_MASK_WRITE) &&
+            decode_is_gpr(ZydisRegisterGetClass(ops[k].reg.value))) {
+            mask |= (uint16_t)(1u << (decode_gpr(ops[k].reg.value) >> 3 & 15));
+        }
+    }
+    return mask;
+}
+
 static DecodeResult decode_one(X86Cpu *cpu, const uint8_t *bytes, unsigned len, uint16_t off, Insn *out, Decoded *full)
 {
     const ZydisDecoder *zd = &decode_decoders[decode_kind(cpu->mode)];
@@ -444,6 +457,7 @@ static DecodeResult decode_one(X86Cpu *cpu, const uint8_t *bytes, unsigned len, 
         log_guest(LOG_UNIMP, "cpu: no semantics for '%s' (opcode %02x, map %u)\n", d.mnemonic, d.opcode, d.map);
         return decode_illegal(out, bytes, len, op_ud);
     }
+    d.gprs_written = decode_written(&z, ops);
     if (z.cpu_flags) {
         d.flags_read = decode_flag_bits(z.cpu_flags->tested);
         d.flags_set = decode_flag_bits(z.cpu_flags->modified | z.cpu_flags->set_0 | z.cpu_flags->set_1 | z.cpu_flags->undefined);

@@ -30,6 +30,7 @@ typedef struct Decoded {
     uint8_t mem_disp_len, imm_len, prefix_len; /* raw layout, for native stubs: bytes before the opcode incl. REX/VEX */
     uint8_t opcode_off, modrm_off, disp_off, imm_off; /* in Insn.bytes */
     uint64_t imm2;     /* second immediate (ENTER) */
+    uint16_t gprs_written; /* bit n: general-purpose register n may change, implicit ones too */
     uint16_t flags_read, flags_set; /* arithmetic flags (FL_*) that may be looked at; that may change (undefined ones too) */
     uint32_t mode;     /* MODE_* at decode time */
     const char *mnemonic;
