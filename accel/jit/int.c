@@ -187,6 +187,9 @@ static bool int_modrm(JitTr *t, JitInsn *j)
     if (!(um.spilled && um.host == ur.host)) {
         reg_load(t, &um);
     }
+    if (d->opcode == 0xf6 || d->opcode == 0xf7) { /* DIV and IDIV are among them */
+        jit_fault_note(t, j);
+    }
     emit_op(t->e, &o);
     reg_store(t, &ur);
     reg_store(t, &um);
@@ -304,6 +307,7 @@ const JitRow jit_rows_int[] = {
     { "ror", int_any, false, STACK_NONE }, { "rcl", int_any, false, STACK_NONE }, { "rcr", int_any, false, STACK_NONE }, { "shld", int_any, false, STACK_NONE },
     { "shrd", int_any, false, STACK_NONE },
     { "imul", int_any, false, STACK_NONE }, { "mul", int_any, false, STACK_NONE },
+    { "div", int_any, false, STACK_NONE }, { "idiv", int_any, false, STACK_NONE },
     { "bt", int_bt, false, STACK_NONE }, { "bts", int_bt, false, STACK_NONE }, { "btr", int_bt, false, STACK_NONE }, { "btc", int_bt, false, STACK_NONE },
     { "bsf", int_any, false, STACK_NONE }, { "bsr", int_any, false, STACK_NONE },
     { "xadd", int_any, false, STACK_NONE }, { "cmpxchg", int_any, false, STACK_NONE },

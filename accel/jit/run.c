@@ -110,6 +110,16 @@ static const uint8_t *next_code(X86Cpu *cpu)
 
 /* --- helpers of generated code ------------------------------------------------------------------------------------ */
 
+/* To @code with the vector state @bits in the host's registers, which is allowed. */
+static const uint8_t *vec_resume(X86Cpu *cpu, const uint8_t *code, uint8_t bits)
+{
+    if (!bits) {
+        return code;
+    }
+    cpu->jit_vec_to = code;
+    return jit_of(cpu)->vec_load[bits];
+}
+
 static const uint8_t *insn_done(X86Cpu *cpu, JitSlot *s)
 {
     uint8_t fl = s->insn.flags;
@@ -125,12 +135,12 @@ static const uint8_t *insn_done(X86Cpu *cpu, JitSlot *s)
         }
         return next_code(cpu);
     }
-    if (G_UNLIKELY(cpu->dbg_hits || s->block->dead)) {
+    if (G_UNLIKELY(cpu->dbg_hits || s->block->dead || (s->vec_done && (s->vec_done & ~jit_vec_allowed(cpu))))) {
         cpu->regs[R_RIP] = insn_next_rip(cpu, &s->insn);
         return next_code(cpu);
     }
     flags_to_memory(cpu);
-    return s->done;
+    return vec_resume(cpu, s->done, s->vec_done);
 }
 
 static const uint8_t *insn_run(X86Cpu *cpu, JitSlot *s)
@@ -166,7 +176,7 @@ const uint8_t *jit_help_mem(X86Cpu *cpu, void *arg, uint64_t lin)
         const TlbEntry *e = tlb_entry(cpu, lin);
 
         if (tlb_hit(s->acc == ACC_READ ? e->read : e->write, lin, s->size)) {
-            return s->retry;
+            return vec_resume(cpu, s->retry, s->vec_retry);
         }
     }
     if ((lin & 0xfff) + s->size > 0x1000) {
@@ -175,6 +185,18 @@ const uint8_t *jit_help_mem(X86Cpu *cpu, void *arg, uint64_t lin)
         j->stats.mem_c++;
     }
     return insn_run(cpu, s);
+}
+
+/* The block needs the state @bits from here on. */
+const uint8_t *jit_help_vec(X86Cpu *cpu, void *arg, uint64_t bits)
+{
+    JitSlot *s = arg;
+    uint8_t allowed = jit_vec_allowed(cpu);
+
+    if (bits & ~(uint64_t)allowed) {
+        return insn_run(cpu, s);
+    }
+    return vec_resume(cpu, s->retry, (uint8_t)(bits | (cpu->vec_was & allowed)));
 }
 
 const uint8_t *jit_help_link(X86Cpu *cpu, void *arg, uint64_t val)
@@ -230,10 +252,14 @@ const uint8_t *jit_help_call_finish(X86Cpu *cpu, void *arg, uint64_t target)
 
 void jit_blocks(X86Cpu *cpu, JitCpu *j)
 {
-    JitBlock *b = jit_next(j, cpu);
+    JitBlock *b = cpu->jit_fault ? NULL : jit_next(j, cpu);
 
-    if (b) {
+    if (cpu->jit_fault) {
+        cpu->jit_fault = false;
+        interp_insn(cpu, j->interp);
+    } else if (b) {
         j->stats.entered++;
+        jit_fault_thread(j);
         j->enter(cpu, b->code);
     } else if (cpu->vcpu.debug.count || log_on(LOG_EXEC | LOG_CPU)) {
         interp_chain(cpu, j->interp);
@@ -328,6 +354,7 @@ static bool jit_init(struct KeyVal *options, Error **errp)
     jit.bytes = mib * MiB;
     decode_init();
     jit_rows_init();
+    jit_fault_init();
     return true;
 }
 

@@ -23,12 +23,16 @@ void jit_rows_init(void)
         rows_add(jit_rows_int);
         rows_add(jit_rows_branch);
         rows_add(jit_rows_stack);
+        rows_add(jit_rows_vec);
     }
 }
 
-const JitRow *jit_row_find(const char *mnemonic)
+static const JitRow *row_find(const Decoded *d)
 {
-    return mnemonic ? g_hash_table_lookup(rows, mnemonic) : NULL;
+    const JitRow *r = d->mnemonic ? g_hash_table_lookup(rows, d->mnemonic) : NULL;
+
+    r = r ? r : jit_x87_row(d);
+    return r ? r : jit_vec_row(d);
 }
 
 /* --- decoding ------------------------------------------------------------------------------------------------- */
@@ -38,7 +42,7 @@ static bool decode_at(JitTr *t, unsigned off, JitInsn *j)
     if (off >= 0x1000 || decode_insn_full(t->cpu, t->page + off, MIN(15u, 0x1000 - off), (uint16_t)off, &j->i, &j->d) == DECODE_MORE) {
         return false;
     }
-    j->row = t->native && j->i.fn != op_ud ? jit_row_find(j->d.mnemonic) : NULL;
+    j->row = t->native && j->i.fn != op_ud ? row_find(&j->d) : NULL;
     jit_flags_analyse(j);
     return true;
 }
@@ -122,6 +126,7 @@ void jit_call_c(JitTr *t, JitInsn *j)
     emit_jmp(t->e, t->jit->call_c);
     t->fl_mem = true;
     t->fl_host = false;
+    t->vec = 0;
     jit_groups_end(t);
     t->jit->stats.insns_c++;
 }
@@ -139,6 +144,7 @@ static bool groups_checked(const JitTr *t)
 static void emit_insn(JitTr *t, JitInsn *j)
 {
     bool host = t->fl_host, mem = t->fl_mem;
+    uint8_t vec = t->vec;
     unsigned n = (unsigned)(j - t->insns);
 
     t->retry = NULL;
@@ -149,9 +155,11 @@ static void emit_insn(JitTr *t, JitInsn *j)
     if (!j->row || !j->row->emit(t, j)) {
         t->fl_host = host;
         t->fl_mem = mem;
+        t->vec = vec;
         jit_call_c(t, j);
     }
     for (unsigned k = 0; k < t->slot_count; k++) {
+        t->slots[k]->vec_done = t->vec;
         t->slots[k]->done = !t->alt && groups_checked(t) ? t->alt_begin[n + 1] : emit_rx(t->e);
     }
     if (t->alt) {
@@ -172,6 +180,7 @@ static void emit_all(JitTr *t)
 
     t->fl_host = false;
     t->fl_mem = true;
+    t->vec = 0;
     for (unsigned k = 0; k < t->count; k++) {
         emit_insn(t, &t->insns[k]);
     }
