@@ -95,6 +95,7 @@ typedef struct JitCpu {
     void (*enter)(X86Cpu *cpu, const uint8_t *code);
     const uint8_t *leave;    /* with guest registers in host registers and an exact RIP in r10 */
     const uint8_t *call_c, *mem_slow, *link, *dispatch, *call_finish; /* jumped to with r11, r10 = arg, val of their helper */
+    const uint8_t *page_thunks[JIT_PAGES][2]; /* called; mem.c */
     JitStats stats;
     GHashTable *called;      /* mnemonic -> count of C calls; with -d jit-stats */
     /* bytes of code that were written: any thread */

@@ -70,6 +70,12 @@ static bool limit_ok(const X86Cpu *cpu, const JitBlock *b)
     return (cpu->mode & (MODE_CODE64 | MODE_FLAT)) || cpu->regs[R_RIP] + (b->dep_hi - b->dep_lo) <= cpu->seg[SEG_CS].limit;
 }
 
+/* A C function may have changed what is mapped where, or the privilege. */
+static void pages_forget(X86Cpu *cpu)
+{
+    memset(&cpu->jit_pages.read, 0xff, sizeof(cpu->jit_pages.read) + sizeof(cpu->jit_pages.write));
+}
+
 /* Where to go on at an exact RIP; then regs[R_RIP] is the page's. */
 static JitBlock *jit_next(JitCpu *j, X86Cpu *cpu)
 {
@@ -89,6 +95,7 @@ static JitBlock *jit_next(JitCpu *j, X86Cpu *cpu)
         jit_cache_enter(j, b);
     }
     flags_to_memory(cpu);
+    pages_forget(cpu);
     cpu->regs[R_RIP] -= lin & 0xfff;
     return b;
 }
@@ -130,6 +137,7 @@ static const uint8_t *insn_done(X86Cpu *cpu, JitSlot *s)
         return next_code(cpu);
     }
     flags_to_memory(cpu);
+    pages_forget(cpu);
     return s->done;
 }
 

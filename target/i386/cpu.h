@@ -132,6 +132,8 @@ typedef union VecReg {
     uint64_t q[8];
 } __attribute__((aligned(64))) VecReg;
 
+#define JIT_PAGES 24 /* X86Cpu.jit_pages */
+
 struct CpuModel; /* models.h: family, features, caches */
 
 struct X86Cpu {
@@ -145,6 +147,11 @@ struct X86Cpu {
     uint64_t tlb_mask;      /* its size: (entries - 1) * sizeof(TlbEntry) */
     struct JitEntry *jit_table; /* for generated code: blocks by host address of their bytes, of the current mode (accel/jit) */
     void *jit_host_sp;      /* the thread's own stack while generated code runs */
+    /*
+     * For generated code: the page that was last reached through each base register (and other places, accel/jit/mem.c): tags and
+     * addend copied from the TLB.  Cleared after every C function that generated code calls.
+     */
+    struct { uint64_t read[JIT_PAGES], write[JIT_PAGES], addend[JIT_PAGES]; } jit_pages;
     uint64_t jit_group[8];  /* addends of pages that the current block has looked up */
     uint64_t jit_insns;     /* executed, with -d jit-stats */
     uint64_t jit_tmp;       /* between two accesses of one instruction */
