@@ -38,6 +38,7 @@ struct BlkReq {
 struct Blk {
     char *name, *serial;
     BlockNode *node;
+    BlockChild *root; /* the reference to node */
     BlkConfig cfg;
     BlkReq *queue_first, **queue_tail; /* waiting for room */
     unsigned running;
@@ -92,17 +93,28 @@ Blk *blk_new_empty(const char *name)
     return blk_new(name, &(BlkConfig){ .writeback = true, .werror_enospc = true });
 }
 
-void blk_set_node(Blk *b, BlockNode *medium)
+bool blk_set_node(Blk *b, BlockNode *medium, Error **errp)
 {
+    BlockChild *root = NULL;
+    if (medium) {
+        unsigned perm = medium->how.readonly ? BLOCK_PERM_READ : BLOCK_PERM_READ | BLOCK_PERM_WRITE;
+        root = block_root_attach(medium, b->name, perm, BLOCK_PERM_READ, errp);
+        block_node_unref(medium);
+        if (!root) {
+            return false;
+        }
+    }
     blk_drain(b);
     if (b->node) {
         int ret = block_node_flush(b->node);
         if (ret < 0) {
             warn_report("%s: flush of '%s' failed: %s", b->name, b->node->filename, g_strerror(-ret));
         }
-        block_node_free(b->node);
+        block_root_detach(b->root);
     }
     b->node = medium;
+    b->root = root;
+    return true;
 }
 
 void blk_free(Blk *b)
@@ -110,7 +122,7 @@ void blk_free(Blk *b)
     if (!b) {
         return;
     }
-    blk_set_node(b, NULL);
+    blk_set_node(b, NULL, NULL);
     for (Blk **p = &blk_all; *p; p = &(*p)->next) {
         if (*p == b) {
             *p = b->next;
@@ -167,7 +179,7 @@ static int blk_run(BlkReq *r)
     case BLK_OP_FLUSH:
         return block_node_flush(r->node);
     case BLK_OP_DISCARD:
-        return r->node->how.discard ? block_node_discard(r->node, r->off, r->len) : 0;
+        return block_node_discard(r->node, r->off, r->len);
     case BLK_OP_ZERO:
         ret = block_node_write_zeroes(r->node, r->off, r->len, r->node->how.discard ? BLOCK_ZERO_MAY_UNMAP : 0);
         break;
@@ -236,7 +248,7 @@ static BlkReq *blk_submit(Blk *b, BlkOp op, uint64_t off, uint64_t len, const st
         memcpy(r->iov, iov, (size_t)niov * sizeof(*iov));
     }
     r->fua = !b->cfg.writeback && (op == BLK_OP_WRITE || op == BLK_OP_ZERO);
-    r->detect_zeroes = b->cfg.detect_zeroes;
+    r->detect_zeroes = b->node && b->node->detect_zeroes > 0;
     b->pending++;
     r->ret = blk_check(b, op, off, len);
     if (log_on(LOG_BLOCK)) {

@@ -162,35 +162,41 @@ static void drive_free(Drive *d)
     g_free(d);
 }
 
+static bool drive_make(Drive *d, const DriveImage *img, const BlkConfig *cfg, Error **errp)
+{
+    bool may_be_empty = d->cdrom || d->interface == DRIVE_IF_FLOPPY || d->interface == DRIVE_IF_NONE;
+    if (img->none && !drive_image_no_leftovers(img, errp)) {
+        return false;
+    }
+    if (img->none && !may_be_empty) {
+        error_set(errp, "drive '%s' has no file=", d->id);
+        error_add_hint(errp, "Only CD-ROM and floppy drives may be empty.");
+        return false;
+    }
+    BlockNode *node = img->none ? NULL : drive_image_open(img, errp);
+    if (!img->none && !node) {
+        return false;
+    }
+    d->blk = blk_new(d->id, cfg);
+    return blk_set_node(d->blk, node, errp);
+}
+
 static bool drive_open_medium(Drive *d, KeyVal *kv, bool snapshot_all, Error **errp)
 {
     DriveImage img = { .snapshot = snapshot_all };
     BlkConfig cfg = { 0 };
     bool ignored;
     img.how.auto_readonly = d->cdrom || d->interface == DRIVE_IF_FLOPPY;
-    if (!drive_image_options(kv, &img, &cfg, errp) || !keyval_get_bool(kv, "boot", &ignored, errp)) {
-        return false; /* boot=on of old qemu-kvm: every drive is bootable */
+    /* boot=on of old qemu-kvm: every drive is bootable */
+    bool ok = keyval_get_bool(kv, "boot", &ignored, errp) && drive_image_options(kv, &img, &cfg, errp) &&
+              drive_set_id(d, keyval_get(kv, "id"), errp);
+    if (ok) {
+        img.how.readonly |= d->cdrom;
+        d->snapshot = img.snapshot && !img.how.readonly;
+        ok = drive_make(d, &img, &cfg, errp);
     }
-    if (d->cdrom) {
-        img.how.readonly = true;
-    }
-    d->snapshot = img.snapshot && !img.how.readonly;
-    if (!keyval_finish(kv, "-drive", drive_keys, errp) || !drive_set_id(d, keyval_get(kv, "id"), errp)) {
-        return false;
-    }
-    bool may_be_empty = d->cdrom || d->interface == DRIVE_IF_FLOPPY || d->interface == DRIVE_IF_NONE;
-    if (!img.file && !may_be_empty) {
-        error_set(errp, "drive '%s' has no file=", d->id);
-        error_add_hint(errp, "Only CD-ROM and floppy drives may be empty.");
-        return false;
-    }
-    BlockNode *node = img.file ? drive_image_open(&img, errp) : NULL;
-    if (img.file && !node) {
-        return false;
-    }
-    d->blk = blk_new(d->id, &cfg);
-    blk_set_node(d->blk, node);
-    return true;
+    keyval_free(img.rest);
+    return ok;
 }
 
 Drive *drive_open(struct KeyVal *kv, bool snapshot_all, Error **errp)

@@ -353,7 +353,7 @@ TEST(formats_are_refused_by_name_and_never_forged)
     drive_close_all();
     CHECK(!open_drive("file=%s,if=none,id=d", path));
     CHECK(strstr(error_message(open_error), "qcow2"));
-    CHECK(!open_drive("file=%s,if=none,id=d,format=qcow2", path));
+    CHECK(!open_drive("file=%s,if=none,id=d,format=vmdk", path));
     CHECK(strstr(error_message(open_error), "later"));
     CHECK(!open_drive("file=%s,if=none,id=d,format=rwa", path));
     CHECK(strstr(error_hint(open_error), "raw"));
