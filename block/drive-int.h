@@ -25,6 +25,9 @@ bool drive_image_no_leftovers(const DriveImage *img, Error **errp);
 /* The chain of nodes. NULL and *errp on failure. */
 BlockNode *drive_image_open(const DriveImage *img, Error **errp);
 
+/* blockdev.c: drops the user's references. */
+void blockdev_del_all(void);
+
 /* The list, in order of creation. */
 GPtrArray *drive_list(void);
 

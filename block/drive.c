@@ -234,6 +234,25 @@ Drive *drive_get(DriveIf interface, int index)
     return NULL;
 }
 
+Drive *drive_for_node(const char *node_name, Error **errp)
+{
+    BlockNode *n = block_node_find(node_name);
+    if (!n) {
+        error_set(errp, "there is no drive or node '%s'", node_name);
+        error_add_hint(errp, "Make it with -drive file=FILE,if=none,id=%s or -blockdev ...,node-name=%s.", node_name, node_name);
+        return NULL;
+    }
+    Drive *d = g_new0(Drive, 1);
+    *d = (Drive){ .id = g_strdup(node_name), .interface = DRIVE_IF_NONE, .bus = -1, .unit = -1, .index = -1, .anonymous = true };
+    d->blk = blk_new_empty(node_name);
+    if (!blk_set_node(d->blk, block_node_ref(n), errp)) {
+        drive_free(d);
+        return NULL;
+    }
+    g_ptr_array_add(drive_list(), d);
+    return d;
+}
+
 void drive_each(void (*fn)(void *opaque, Drive *d), void *opaque)
 {
     for (unsigned i = 0; i < drive_list()->len; i++) {
@@ -249,4 +268,5 @@ void drive_close_all(void)
         g_ptr_array_remove_index(drives, drives->len - 1);
         drive_free(d);
     }
+    blockdev_del_all();
 }
