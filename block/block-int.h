@@ -69,6 +69,7 @@ struct BlockDriver {
     bool protocol;          /* has no `file` child: file, host_device, null-co */
     bool filter;            /* shows its `file` child as it is; never probed, no format of its own */
     bool grows;             /* writes beyond the end grow it, reads there give zeros */
+    const char *file_option; /* name of the `file` child in options and graph users' words; NULL: "file" */
     const BlockOpt *options; /* of -blockdev, besides the generic ones and the children; NULL: none */
     const char *const *children; /* names besides "file" and "backing" that it opens itself; NULL: none */
     const BlockFormatOps *format;
@@ -152,6 +153,8 @@ BlockNode *block_open_child(BlockNode *n, const char *name, const BlockOpts *o, 
 BlockNode *block_create_file(const char *filename, uint64_t size, BlockPrealloc prealloc, Error **errp);
 /* As preadv, with zeros beyond the end of @n (NULL: all zeros): for reading a backing file that is shorter. */
 int block_node_preadv_padded(BlockNode *n, uint64_t off, const struct iovec *iov, int niov, size_t len);
+/* [any] The node has become at least @size long. */
+void block_node_grown(BlockNode *n, uint64_t size);
 int block_node_try_preadv(BlockNode *n, uint64_t off, const struct iovec *iov, int niov, size_t len);
 /*
  * Tells the nodes below (n->file) that @n is about to do @event ("l2_update", "refblock_alloc", "cluster_free" ...: the names that

@@ -124,13 +124,6 @@ static int block_file_preadv(BlockNode *n, uint64_t off, const struct iovec *iov
     return block_file_rw(n->opaque, false, off, iov, niov, len);
 }
 
-static void block_file_grown(BlockNode *n, uint64_t end)
-{
-    uint64_t size = n->size;
-    while (size < end && !atomic_compare_exchange_weak(&n->size, &size, end)) {
-    }
-}
-
 static int block_file_pwritev(BlockNode *n, uint64_t off, const struct iovec *iov, int niov, size_t len)
 {
     BlockFile *f = n->opaque;
@@ -141,7 +134,7 @@ static int block_file_pwritev(BlockNode *n, uint64_t off, const struct iovec *io
     pthread_rwlock_rdlock(&f->grow);
     int ret = block_file_rw(f, true, off, iov, niov, len);
     if (ret == 0) {
-        block_file_grown(n, off + len);
+        block_node_grown(n, off + len);
     }
     pthread_rwlock_unlock(&f->grow);
     return ret;
@@ -220,7 +213,7 @@ static int block_file_pwrite_zeroes(BlockNode *n, uint64_t off, uint64_t len, un
         pthread_rwlock_rdlock(&f->grow);
         ret = block_file_fallocate(f, FALLOC_FL_ZERO_RANGE, off, len, &f->no_zero_range);
         if (ret == 0) {
-            block_file_grown(n, off + len);
+            block_node_grown(n, off + len);
         }
         pthread_rwlock_unlock(&f->grow);
     }

@@ -31,6 +31,13 @@ int block_node_pwritev(BlockNode *n, uint64_t off, const struct iovec *iov, int 
     return n->drv->pwritev ? n->drv->pwritev(n, off, iov, niov, len) : -EROFS;
 }
 
+void block_node_grown(BlockNode *n, uint64_t size)
+{
+    uint64_t now = n->size;
+    while (now < size && !atomic_compare_exchange_weak(&n->size, &now, size)) {
+    }
+}
+
 int block_node_try_preadv(BlockNode *n, uint64_t off, const struct iovec *iov, int niov, size_t len)
 {
     int ret = n->drv->try_preadv ? block_node_bounds(n, off, len, false) : -EAGAIN;

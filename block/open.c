@@ -308,11 +308,12 @@ static BlockNode *open_format(const BlockDriver *drv, KeyVal *kv, const BlockOpe
     BlockOpen below = *how;
     below.no_backing = below.for_check = below.no_io = false;
     below.discard = true; /* the format frees what it does not need, whatever the guest may */
-    BlockNode *file = open_child(kv, "file", NULL, &below, up, &failed, errp);
+    const char *option = drv && drv->file_option ? drv->file_option : "file";
+    BlockNode *file = open_child(kv, option, NULL, &below, up, &failed, errp);
     if (!file) {
         if (!failed) {
             error_set(errp, "driver '%s' has no file", drv ? drv->name : "raw");
-            error_add_hint(errp, "Say which: file.filename=NAME, or file=NODE.");
+            error_add_hint(errp, "Say which: %s.filename=NAME, or %s=NODE.", option, option);
         }
         return NULL;
     }
