@@ -324,7 +324,7 @@ static void draw_vbe(Vga *v)
     console_update(v->console, 0, 0, width, height);
 }
 
-static void vga_refresh(void *opaque)
+static int64_t vga_refresh(void *opaque)
 {
     Vga *v = opaque;
 
@@ -333,9 +333,10 @@ static void vga_refresh(void *opaque)
     } else {
         draw_legacy(v);
     }
+    return CONSOLE_POLL;
 }
 
-static bool vga_text(void *opaque, uint16_t **cells, int *cols, int *rows, int *cursor_x, int *cursor_y)
+static bool vga_text(void *opaque, ConsoleText *out)
 {
     Vga *v = opaque;
     Frame f;
@@ -344,23 +345,28 @@ static bool vga_text(void *opaque, uint16_t **cells, int *cols, int *rows, int *
         return false;
     }
     frame_init(v, &f);
-    *cols = (int)f.cols;
-    *rows = f.height / (int)(f.cell_height * (f.double_scan ? 2 : 1));
-    g_free(v->text_cells);
-    v->text_cells = g_new(uint16_t, (size_t)*cols * (size_t)MAX(*rows, 1));
-    for (int y = 0; y < *rows; y++) {
-        for (int x = 0; x < *cols; x++) {
+    console_text_resize(out, (int)f.cols, f.height / (int)(f.cell_height * (f.double_scan ? 2 : 1)));
+    for (int y = 0; y < out->rows; y++) {
+        for (int x = 0; x < out->cols; x++) {
             unsigned a = crtc_address(v, (f.start + (unsigned)y * f.offset + (unsigned)x) & 0xffff, 0);
+            uint8_t attr = *vga_plane(v, 1, a);
+            bool blinks = v->attr[ATTR_MODE] & 8;
 
-            v->text_cells[y * *cols + x] = (uint16_t)(*vga_plane(v, 1, a) << 8 | *vga_plane(v, 0, a));
+            out->cells[y * out->cols + x] = (ConsoleCell){
+                .ch = console_cp437(*vga_plane(v, 0, a)),
+                .fg = f.colors[attr & 15],
+                .bg = f.colors[blinks ? attr >> 4 & 7 : attr >> 4],
+                .flags = blinks && (attr & 0x80) ? CELL_BLINK : 0,
+            };
         }
     }
     unsigned pos = (f.cursor - f.start) & 0xffff;
+    bool shown = f.offset && !(v->crtc[CRTC_CURSOR_START] & 0x20) && pos / f.offset < (unsigned)out->rows &&
+                 pos % f.offset < (unsigned)out->cols;
 
-    *cursor_x = f.offset ? (int)(pos % f.offset) : 0;
-    *cursor_y = f.offset ? (int)(pos / f.offset) : 0;
-    *cells = v->text_cells;
+    out->cursor_x = shown ? (int)(pos % f.offset) : -1;
+    out->cursor_y = shown ? (int)(pos / f.offset) : -1;
     return true;
 }
 
-const ConsoleOps vga_console_ops = { .refresh = vga_refresh, .text = vga_text };
+const ConsoleOps vga_console_ops = { .kind = CONSOLE_GRAPHIC, .refresh = vga_refresh, .text = vga_text };

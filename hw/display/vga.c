@@ -386,8 +386,6 @@ void vga_destroy(Vga *v)
     mem_destroy(&v->ports);
     mem_destroy(&v->ports_vbe);
     mem_destroy(&v->vram);
-    g_free(v->text_cells);
-    v->text_cells = NULL;
 }
 
 static bool vga_post_load(void *opaque, int version, Error **errp)

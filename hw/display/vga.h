@@ -46,8 +46,6 @@ typedef struct Vga {
 
     /* drawing; derived */
     uint32_t palette[256];   /* x8r8g8b8 */
-    uint16_t *text_cells;
-    int text_cols, text_rows;
 } Vga;
 
 extern const VMState vga_state; /* of a Vga */
