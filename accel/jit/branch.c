@@ -175,11 +175,11 @@ static bool branch_loop(JitTr *t, JitInsn *j)
 }
 
 const JitRow jit_rows_branch[] = {
-    { "jo", branch_jcc, false, STACK_NONE }, { "jno", branch_jcc, false, STACK_NONE }, { "jb", branch_jcc, false, STACK_NONE }, { "jnb", branch_jcc, false, STACK_NONE },
-    { "jz", branch_jcc, false, STACK_NONE }, { "jnz", branch_jcc, false, STACK_NONE }, { "jbe", branch_jcc, false, STACK_NONE }, { "jnbe", branch_jcc, false, STACK_NONE },
-    { "js", branch_jcc, false, STACK_NONE }, { "jns", branch_jcc, false, STACK_NONE }, { "jp", branch_jcc, false, STACK_NONE }, { "jnp", branch_jcc, false, STACK_NONE },
-    { "jl", branch_jcc, false, STACK_NONE }, { "jnl", branch_jcc, false, STACK_NONE }, { "jle", branch_jcc, false, STACK_NONE }, { "jnle", branch_jcc, false, STACK_NONE },
+    JIT_ROW("jo", branch_jcc), JIT_ROW("jno", branch_jcc), JIT_ROW("jb", branch_jcc), JIT_ROW("jnb", branch_jcc),
+    JIT_ROW("jz", branch_jcc), JIT_ROW("jnz", branch_jcc), JIT_ROW("jbe", branch_jcc), JIT_ROW("jnbe", branch_jcc),
+    JIT_ROW("js", branch_jcc), JIT_ROW("jns", branch_jcc), JIT_ROW("jp", branch_jcc), JIT_ROW("jnp", branch_jcc),
+    JIT_ROW("jl", branch_jcc), JIT_ROW("jnl", branch_jcc), JIT_ROW("jle", branch_jcc), JIT_ROW("jnle", branch_jcc),
     { "jmp", branch_jmp, true, STACK_NONE }, { "call", branch_call, true, STACK_PUSH }, { "ret", branch_ret, true, STACK_POP },
-    { "jcxz", branch_jcxz, false, STACK_NONE }, { "jecxz", branch_jcxz, false, STACK_NONE }, { "jrcxz", branch_jcxz, false, STACK_NONE }, { "loop", branch_loop, false, STACK_NONE },
+    JIT_ROW("jcxz", branch_jcxz), JIT_ROW("jecxz", branch_jcxz), JIT_ROW("jrcxz", branch_jcxz), JIT_ROW("loop", branch_loop),
     { NULL, NULL, false, STACK_NONE },
 };

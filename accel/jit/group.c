@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Groups of memory accesses: same base register, or values that differ by constants (a stack pointer that is pushed and popped, a pointer that
- * is copied and stepped).  The first access of a group looks up the TLB for the range of all of them; when that lies in one page, the rest
- * need no look-up.  When it fails the block goes on in a second version, which has no groups.
+ * Groups of memory accesses: same base register, or values that differ by constants (a stack pointer that is pushed and popped, a
+ * pointer that is copied and stepped).  The first access of a group looks up the page for the range of all of them; when that lies
+ * in one page, the rest need no look-up.  When it fails the block goes on in a second version, which has no groups.
  *
- * A group ends where a C function might change mappings.  A slow path that was taken inside the block goes on in the second version for
- * the same reason.  64-bit code only: elsewhere addresses wrap.
+ * A group ends where a C function might change mappings.  A slow path that was taken inside the block goes on in the second version
+ * for the same reason.  64-bit code only: elsewhere addresses wrap.
  */
 #include "util/osdep.h"
 #include "accel/jit/translate.h"

@@ -101,6 +101,8 @@ typedef struct JitCpu {
     const uint8_t *leave;    /* with guest registers in host registers and an exact RIP in r10 */
     const uint8_t *call_c, *mem_slow, *link, *dispatch, *call_finish, *vec_enter; /* jumped to with r11, r10 = arg, val of their helper */
     const uint8_t *vec_load[JIT_VEC_LOADS]; /* by LIVE_* bits; they go on at X86Cpu.jit_vec_to */
+    const uint8_t *page_thunks[JIT_PAGES][2]; /* called; mem.c */
+    struct { const JitSlot *slot; const JitBlock *block; unsigned off; } missed; /* the last access not in the TLB: compared, not followed */
     JitStats stats;
     GHashTable *called;      /* mnemonic -> count of C calls; with -d jit-stats */
     /* bytes of code that were written: any thread */

@@ -70,6 +70,12 @@ static bool limit_ok(const X86Cpu *cpu, const JitBlock *b)
     return (cpu->mode & (MODE_CODE64 | MODE_FLAT)) || cpu->regs[R_RIP] + (b->dep_hi - b->dep_lo) <= cpu->seg[SEG_CS].limit;
 }
 
+/* A C function may have changed what is mapped where, or the privilege. */
+static void pages_forget(X86Cpu *cpu)
+{
+    memset(&cpu->jit_pages.read, 0xff, sizeof(cpu->jit_pages.read) + sizeof(cpu->jit_pages.write));
+}
+
 /* Where to go on at an exact RIP; then regs[R_RIP] is the page's. */
 static JitBlock *jit_next(JitCpu *j, X86Cpu *cpu)
 {
@@ -89,6 +95,7 @@ static JitBlock *jit_next(JitCpu *j, X86Cpu *cpu)
         jit_cache_enter(j, b);
     }
     flags_to_memory(cpu);
+    pages_forget(cpu);
     cpu->regs[R_RIP] -= lin & 0xfff;
     return b;
 }
@@ -140,6 +147,7 @@ static const uint8_t *insn_done(X86Cpu *cpu, JitSlot *s)
         return next_code(cpu);
     }
     flags_to_memory(cpu);
+    pages_forget(cpu);
     return vec_resume(cpu, s->done, s->vec_done);
 }
 
@@ -163,12 +171,29 @@ const uint8_t *jit_help_call(X86Cpu *cpu, void *arg, uint64_t val)
     return insn_run(cpu, s);
 }
 
+/*
+ * Two operands of one instruction may want the same place in the TLB and would take it from each other for ever: the C function needs
+ * no place.
+ */
+static bool miss_again(JitCpu *j, JitSlot *s)
+{
+    bool other = j->missed.slot != s && j->missed.block == s->block && j->missed.off == s->insn.off;
+
+    j->missed.slot = s;
+    j->missed.block = other ? NULL : s->block;
+    j->missed.off = s->insn.off;
+    return other;
+}
+
 const uint8_t *jit_help_mem(X86Cpu *cpu, void *arg, uint64_t lin)
 {
     JitSlot *s = arg;
     JitCpu *j = jit_of(cpu);
 
     j->stats.misses++;
+    if (miss_again(j, s) || (s->size >= 16 && (lin & (s->size - 1u)))) { /* a misaligned operand may be #GP, which comes before #PF */
+        return insn_run(cpu, s);
+    }
     if (((lin ^ (lin + s->size - 1)) & ~(uint64_t)0xfff) == 0 && cpu->tlb_way != TLB_USER_AC) {
         cpu->insn = &s->insn;
         mem_probe(cpu, lin, s->size, s->acc);

@@ -60,15 +60,16 @@ void jit_stats_print(JitCpu *j)
     const JitStats *t = &j->stats;
     GString *s = g_string_new(NULL);
 
-    g_string_append_printf(s, "jit: vCPU %u: %" PRIu64 " blocks of %.1f instructions, %.1f bytes of hot code an instruction, %.1f %% of them call C\n",
+    g_string_append_printf(s, "jit: vCPU %u: %" PRIu64 " blocks of %.1f instructions of %.1f bytes; %.1f %% of them call C\n",
                            j->cpu->vcpu.index, t->blocks, (double)t->insns / (double)MAX(t->blocks, 1),
                            (double)t->code_bytes / (double)MAX(t->insns, 1), 100.0 * (double)t->insns_c / (double)MAX(t->insns, 1));
-    g_string_append_printf(s, "  executed: %" PRIu64 " instructions (blocks counted whole), C calls %" PRIu64 " (%.2f %%), by the interpreter %" PRIu64 "\n",
-                           j->cpu->jit_insns, t->calls_c, 100.0 * (double)t->calls_c / (double)MAX(j->cpu->jit_insns, 1), t->interp);
-    g_string_append_printf(s, "  memory: TLB misses %" PRIu64 ", page crossings by C %" PRIu64 ", I/O and watched pages by C %" PRIu64 "\n", t->misses,
-                           t->crossings, t->mem_c);
-    g_string_append_printf(s, "  ways out: links made %" PRIu64 ", table misses %" PRIu64 ", entries from the run loop %" PRIu64 "\n", t->links,
-                           t->dispatches, t->entered);
+    g_string_append_printf(s, "  executed: %" PRIu64 " instructions (blocks counted whole), C calls %" PRIu64 " (%.2f %%), interpreted %"
+                           PRIu64 "\n", j->cpu->jit_insns, t->calls_c,
+                           100.0 * (double)t->calls_c / (double)MAX(j->cpu->jit_insns, 1), t->interp);
+    g_string_append_printf(s, "  memory: TLB misses %" PRIu64 ", by C: page crossings %" PRIu64 ", I/O and watched pages %" PRIu64 "\n",
+                           t->misses, t->crossings, t->mem_c);
+    g_string_append_printf(s, "  ways out: links made %" PRIu64 ", table misses %" PRIu64 ", entries from the run loop %" PRIu64 "\n",
+                           t->links, t->dispatches, t->entered);
     g_string_append_printf(s, "  blocks dropped: written %" PRIu64 ", chunks evicted %" PRIu64 "\n", t->invalidated, t->evictions);
     if (j->called) {
         print_called(j, s);

@@ -154,10 +154,10 @@ static const uint8_t *helper_thunk(Emit *e, JitHelper *fn, const uint8_t *save, 
     emit_call_c(e, (const void *)(uintptr_t)fn);
     emit_rr(e, 0x85, H_RAX, H_RAX, true);
     emit_jcc(e, CC_E, leave);
-    emit_rm(e, 0x89, H_RAX, JIT_FIELD(jit_tmp), true);
+    emit_rm(e, 0x89, H_RAX, JIT_FIELD(jit_next), true);
     jit_flags_restore(e);
     move_guest(e, true);
-    emit_jmp_mem(e, JIT_FIELD(jit_tmp));
+    emit_jmp_mem(e, JIT_FIELD(jit_next));
     return at;
 }
 
@@ -186,6 +186,10 @@ void jit_thunks(JitCpu *j, Emit *e)
     }
     EMIT(e, 0xc3);
 
+    for (unsigned k = 0; k < JIT_PAGES; k++) {
+        j->page_thunks[k][0] = jit_page_thunk(e, k, false);
+        j->page_thunks[k][1] = jit_page_thunk(e, k, true);
+    }
     j->call_c = helper_thunk(e, jit_help_call, save, out);
     j->mem_slow = helper_thunk(e, jit_help_mem, save, out);
     j->link = helper_thunk(e, jit_help_link, save, out);

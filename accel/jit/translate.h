@@ -27,6 +27,7 @@ typedef struct JitRow {
     bool ends; /* emits its own way out of the block: nothing follows */
     enum { STACK_NONE, STACK_PUSH, STACK_POP, STACK_LEAVE, NO_ACCESS } access; /* besides an explicit operand; NO_ACCESS: not even that */
 } JitRow;
+#define JIT_ROW(mnemonic, emit) { mnemonic, emit, false, STACK_NONE }
 extern const JitRow jit_rows_int[], jit_rows_branch[], jit_rows_stack[], jit_rows_vec[];
 const JitRow *jit_vec_row(const Decoded *d); /* for what no table names; NULL: not a vector instruction */
 const JitRow *jit_x87_row(const Decoded *d);
@@ -112,6 +113,8 @@ HostMem jit_mem(JitTr *t, JitInsn *j, unsigned size, MemAccess acc);
 HostMem jit_mem_stack(JitTr *t, JitInsn *j, int delta, unsigned size, MemAccess acc); /* at RSP + delta */
 HostMem jit_mem_at(JitTr *t, JitInsn *j, unsigned g, unsigned size, MemAccess acc);   /* at guest register @g */
 void jit_lea(JitTr *t, const JitInsn *j, unsigned dst, bool wide); /* the effective address alone; keeps flags; uses S0, S1 */
+
+const uint8_t *jit_page_thunk(Emit *e, unsigned place, bool write); /* made once, for each of JIT_PAGES places */
 
 /* group.c: accesses near each other, which need one look-up. */
 void jit_groups_find(JitTr *t);

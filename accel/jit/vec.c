@@ -129,7 +129,11 @@ static bool layout_known(const JitInsn *j)
 /* Outside 64-bit code VEX.W means nothing for general registers and what they are moved to, nor does a register's fourth bit. */
 static void form_legacy(const Decoded *d, Form *f)
 {
-    if (f->reg.used || f->rm.used || f->vvvv.used || (d->map == 1 && (d->opcode == 0x6e || d->opcode == 0x7e))) {
+    /* VMOVD, VCVTSI2SS/SD, VPEXTR, VPINSR also with memory for the register. */
+    bool moves = d->map == 1 ? d->opcode == 0x6e || d->opcode == 0x7e || d->opcode == 0x2a
+                             : d->map == 3 && ((d->opcode & 0xfc) == 0x14 || d->opcode == 0x20 || d->opcode == 0x22);
+
+    if (f->reg.used || f->rm.used || f->vvvv.used || moves) {
         f->op.w = false;
     }
     for (unsigned k = 0; k < d->nops; k++) {
@@ -181,6 +185,7 @@ static bool emit_form(JitTr *t, JitInsn *j)
         return false;
     }
     need |= f.mmx ? LIVE_X87 : 0;
+    need |= f.mmx && g_str_has_prefix(j->d.mnemonic, "cvt") ? LIVE_SSE : 0; /* under MXCSR even between memory and MMX */
     need |= f.vec ? j->d.vex ? LIVE_SSE | LIVE_AVX : LIVE_SSE : 0;
     jit_vec_need(t, j, need);
     if (f.mem) {
@@ -257,14 +262,13 @@ const JitRow *jit_vec_row(const Decoded *d)
     return NULL;
 }
 
-#define ROW(name, emit) { name, emit, false, STACK_NONE }
 #define ROW_NO_ACCESS(name, emit) { name, emit, false, NO_ACCESS }
 const JitRow jit_rows_vec[] = {
-    ROW("andn", emit_form), ROW("bextr", emit_form), ROW("blsi", emit_form), ROW("blsmsk", emit_form), ROW("blsr", emit_form),
-    ROW("bzhi", emit_form), ROW("mulx", emit_form), ROW("pdep", emit_form), ROW("pext", emit_form), ROW("rorx", emit_form),
-    ROW("sarx", emit_form), ROW("shlx", emit_form), ROW("shrx", emit_form), ROW("adcx", emit_form), ROW("adox", emit_form),
-    ROW("popcnt", emit_form), ROW("crc32", emit_form), ROW("movbe", emit_form), ROW("movnti", emit_form),
-    ROW("lzcnt", emit_count), ROW("tzcnt", emit_count),
+    JIT_ROW("andn", emit_form), JIT_ROW("bextr", emit_form), JIT_ROW("blsi", emit_form), JIT_ROW("blsmsk", emit_form), JIT_ROW("blsr", emit_form),
+    JIT_ROW("bzhi", emit_form), JIT_ROW("mulx", emit_form), JIT_ROW("pdep", emit_form), JIT_ROW("pext", emit_form), JIT_ROW("rorx", emit_form),
+    JIT_ROW("sarx", emit_form), JIT_ROW("shlx", emit_form), JIT_ROW("shrx", emit_form), JIT_ROW("adcx", emit_form), JIT_ROW("adox", emit_form),
+    JIT_ROW("popcnt", emit_form), JIT_ROW("crc32", emit_form), JIT_ROW("movbe", emit_form), JIT_ROW("movnti", emit_form),
+    JIT_ROW("lzcnt", emit_count), JIT_ROW("tzcnt", emit_count),
     ROW_NO_ACCESS("vzeroupper", emit_vzero), ROW_NO_ACCESS("vzeroall", emit_vzero), ROW_NO_ACCESS("emms", emit_emms),
     ROW_NO_ACCESS("mfence", emit_fence), ROW_NO_ACCESS("sfence", emit_fence),
     ROW_NO_ACCESS("prefetcht0", emit_nothing), ROW_NO_ACCESS("prefetcht1", emit_nothing), ROW_NO_ACCESS("prefetcht2", emit_nothing),

@@ -135,6 +135,7 @@ typedef union VecReg {
 /* X86Cpu.vec_live.  LIVE_AVX comes with LIVE_SSE. */
 enum { LIVE_SSE = 1, LIVE_AVX = 2, LIVE_X87 = 4 /* MMX too */ };
 #define JIT_X87_NOTED (1u << 31)
+#define JIT_PAGES 24 /* X86Cpu.jit_pages */
 
 struct CpuModel; /* models.h: family, features, caches */
 
@@ -149,9 +150,15 @@ struct X86Cpu {
     uint64_t tlb_mask;      /* its size: (entries - 1) * sizeof(TlbEntry) */
     struct JitEntry *jit_table; /* for generated code: blocks by host address of their bytes, of the current mode (accel/jit) */
     void *jit_host_sp;      /* the thread's own stack while generated code runs */
+    /*
+     * For generated code: the page that was last reached through each base register (and other places, accel/jit/mem.c): tags and
+     * addend copied from the TLB.  Cleared after every C function that generated code calls.
+     */
+    struct { uint64_t read[JIT_PAGES], write[JIT_PAGES], addend[JIT_PAGES]; } jit_pages;
     uint64_t jit_group[8];  /* addends of pages that the current block has looked up */
     uint64_t jit_insns;     /* executed, with -d jit-stats */
     uint64_t jit_tmp;       /* between two accesses of one instruction */
+    const void *jit_next;   /* where generated code goes on after a C helper */
     const void *jit_vec_to; /* where generated code goes on after loading vector state */
     uint64_t jit_x87_page;  /* the last x87 instruction's page address and, with JIT_X87_NOTED, opcode and offset: not yet in fip, fop */
     uint32_t jit_x87_note;
