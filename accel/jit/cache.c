@@ -249,6 +249,7 @@ void jit_cache_drop(JitCpu *j, JitBlock *b)
         }
     }
     b->dead = true;
+    j->dropped = true;
 }
 
 /* --- written code ------------------------------------------------------------------------------------------------- */

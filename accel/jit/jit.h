@@ -20,6 +20,7 @@
 #define JIT_CHUNKS 16         /* the cache is evicted by such parts */
 #define JIT_TABLE_BITS 14     /* inline table of indirect branches */
 #define JIT_HASH_BITS 15
+#define JIT_FULLS 5           /* thunks of indirect jumps: dispatch.c */
 #define JIT_MODES 8           /* inline tables: the modes used last */
 
 /* What the inline look-up of indirect branches compares: see jit_dispatch.c. */
@@ -101,6 +102,12 @@ typedef struct JitCpu {
     const uint8_t *leave;    /* with guest registers in host registers and an exact RIP in r10 */
     const uint8_t *call_c, *mem_slow, *link, *dispatch, *call_finish, *vec_enter; /* jumped to with r11, r10 = arg, val of their helper */
     const uint8_t *vec_load[JIT_VEC_LOADS]; /* by LIVE_* bits; they go on at X86Cpu.jit_vec_to */
+    const uint8_t *full[JIT_FULLS]; /* called */
+    unsigned epoch;          /* cpu->tlb_epoch, ... that jit_pages and jit_jumps are good for */
+    uint32_t epoch_mode;
+    bool dropped;            /* blocks, or write tags: what was noted of them must go */
+    uint8_t epoch_way;
+    uint64_t salt, salts[TLB_COUNT]; /* the last one given out; that of each way of looking at memory, 0: none */
     const uint8_t *page_thunks[JIT_PAGES][2]; /* called; mem.c */
     struct { const JitSlot *slot; const JitBlock *block; unsigned off; } missed; /* the last access not in the TLB: compared, not followed */
     JitStats stats;

@@ -56,6 +56,7 @@ static JitBlock *block_at(JitCpu *j, X86Cpu *cpu, uint64_t lin)
 
     if (!b) {
         mmu_protect_code(cpu, page.ram, page.ram_off); /* before the bytes are read */
+        j->dropped = true; /* write tags of that page */
         b = jit_translate(j, lin, &page);
         if (b) {
             jit_cache_add(j, b);
@@ -70,10 +71,26 @@ static bool limit_ok(const X86Cpu *cpu, const JitBlock *b)
     return (cpu->mode & (MODE_CODE64 | MODE_FLAT)) || cpu->regs[R_RIP] + (b->dep_hi - b->dep_lo) <= cpu->seg[SEG_CS].limit;
 }
 
-/* A C function may have changed what is mapped where, or the privilege. */
-static void pages_forget(X86Cpu *cpu)
+/* A C function may have changed what is mapped where, or the privilege, or dropped blocks: what was noted of them must go. */
+static void pages_check(JitCpu *j, X86Cpu *cpu)
 {
+    bool all = j->epoch != cpu->tlb_epoch || j->epoch_mode != cpu->mode || j->dropped;
+
+    if (!all && j->epoch_way == cpu->tlb_way) {
+        return;
+    }
     memset(&cpu->jit_pages.read, 0xff, sizeof(cpu->jit_pages.read) + sizeof(cpu->jit_pages.write));
+    if (all) {
+        memset(j->salts, 0, sizeof(j->salts));
+    }
+    if (!j->salts[cpu->tlb_way]) {
+        j->salts[cpu->tlb_way] = ++j->salt;
+    }
+    cpu->jit_salt = j->salts[cpu->tlb_way];
+    j->epoch = cpu->tlb_epoch;
+    j->epoch_way = cpu->tlb_way;
+    j->epoch_mode = cpu->mode;
+    j->dropped = false;
 }
 
 /* Where to go on at an exact RIP; then regs[R_RIP] is the page's. */
@@ -95,7 +112,7 @@ static JitBlock *jit_next(JitCpu *j, X86Cpu *cpu)
         jit_cache_enter(j, b);
     }
     flags_to_memory(cpu);
-    pages_forget(cpu);
+    pages_check(j, cpu);
     cpu->regs[R_RIP] -= lin & 0xfff;
     return b;
 }
@@ -147,7 +164,7 @@ static const uint8_t *insn_done(X86Cpu *cpu, JitSlot *s)
         return next_code(cpu);
     }
     flags_to_memory(cpu);
-    pages_forget(cpu);
+    pages_check(jit_of(cpu), cpu);
     return vec_resume(cpu, s->done, s->vec_done);
 }
 

@@ -190,6 +190,9 @@ void jit_thunks(JitCpu *j, Emit *e)
         j->page_thunks[k][0] = jit_page_thunk(e, k, false);
         j->page_thunks[k][1] = jit_page_thunk(e, k, true);
     }
+    for (unsigned k = 0; k < JIT_FULLS; k++) {
+        j->full[k] = jit_make_full(e, k);
+    }
     j->call_c = helper_thunk(e, jit_help_call, save, out);
     j->mem_slow = helper_thunk(e, jit_help_mem, save, out);
     j->link = helper_thunk(e, jit_help_link, save, out);

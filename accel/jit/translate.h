@@ -127,6 +127,8 @@ void jit_exit_to(JitTr *t, JitInsn *j, int64_t rel, uint16_t live); /* direct ju
 /* Indirect jump to the linear address in S0.  @slot: whose C function does it all when that is not the fast case; NULL: state is
  * committed, S0 is the new RIP.  @pop: added to RSP when nothing can fail any more. */
 void jit_exit_indirect(JitTr *t, const JitSlot *slot, const uint8_t *slow, int32_t pop);
+const uint8_t *jit_full_thunk(const JitCpu *j, int32_t pop);
+const uint8_t *jit_make_full(Emit *e, unsigned kind);
 bool jit_target_in_page(const JitTr *t, int64_t rel);
 
 /* vec.c */

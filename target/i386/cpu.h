@@ -136,6 +136,7 @@ typedef union VecReg {
 enum { LIVE_SSE = 1, LIVE_AVX = 2, LIVE_X87 = 4 /* MMX too */ };
 #define JIT_X87_NOTED (1u << 31)
 #define JIT_PAGES 24 /* X86Cpu.jit_pages */
+#define JIT_JUMPS 1024 /* X86Cpu.jit_jumps */
 
 struct CpuModel; /* models.h: family, features, caches */
 
@@ -152,9 +153,11 @@ struct X86Cpu {
     void *jit_host_sp;      /* the thread's own stack while generated code runs */
     /*
      * For generated code: the page that was last reached through each base register (and other places, accel/jit/mem.c): tags and
-     * addend copied from the TLB.  Cleared after every C function that generated code calls.
+     * addend copied from the TLB.  Cleared when a C function that it called has changed tlb_epoch or tlb_way.
      */
     struct { uint64_t read[JIT_PAGES], write[JIT_PAGES], addend[JIT_PAGES]; } jit_pages;
+    uint64_t jit_salt;      /* valid entries of jit_jumps have this one */
+    struct { uint64_t lin, salt; const void *code; uint64_t pad; } jit_jumps[JIT_JUMPS];
     uint64_t jit_group[8];  /* addends of pages that the current block has looked up */
     uint64_t jit_insns;     /* executed, with -d jit-stats */
     uint64_t jit_tmp;       /* between two accesses of one instruction */
@@ -211,6 +214,7 @@ struct X86Cpu {
     uint32_t dbg_hits;      /* DR6 bits of traps to report after the current instruction */
     bool wait_sipi;         /* halted by INIT */
     bool shutdown;          /* triple fault: nothing but INIT, NMI and reset is taken */
+    unsigned pauses;        /* PAUSE instructions: op-misc.c */
     bool monitor_armed;     /* MONITOR was executed */
     uint64_t msr_misc[64];  /* MSRs that are merely kept: msr.c */
     CpuTopology topo;
