@@ -87,17 +87,15 @@ static uint64_t tlb_tag(uint64_t lin, bool allowed, bool fast)
  * May the page be written through a host pointer?  Who marks a page as code looks at direct_writers after that, and we look
  * for the mark after we have set direct_writers: one sees the other (mmu_protect_code()).
  */
-static bool page_take_writable(const MemLookup *m)
+static bool page_take_writable(RamBlock *ram, uint64_t ram_off)
 {
-    uint64_t page = m->ram_off >> 12;
-
-    if (!m->writable || atomic_load(&m->ram->tracking)) {
+    if (!ram_write_is_noted(ram, ram_off)) {
         return false;
     }
-    if (!atomic_load(&m->ram->direct_writers[page])) {
-        atomic_store(&m->ram->direct_writers[page], 1);
+    if (!atomic_load(&ram->direct_writers[ram_off >> 12])) {
+        atomic_store(&ram->direct_writers[ram_off >> 12], 1);
     }
-    return !atomic_load(&m->ram->code_page[page]);
+    return !atomic_load(&ram->code_page[ram_off >> 12]);
 }
 
 /* Enters a translation.  Whole pages of RAM and ROM are reached directly, everything else by the slow path. */
@@ -109,7 +107,7 @@ static TlbEntry *tlb_enter(X86Cpu *cpu, uint64_t lin, unsigned idx, const Walk *
     tlb_lookup(cpu, phys, &m);
     bool direct = m.host && m.avail >= 0x1000, watched = x86_debug_page_watched(cpu, lin);
     bool fast = direct && !watched && idx != TLB_USER_AC;
-    bool writable = fast && (w->perm & TLBP_W) && page_take_writable(&m);
+    bool writable = fast && (w->perm & TLBP_W) && m.writable && page_take_writable(m.ram, m.ram_off);
 
     lin &= ~(uint64_t)0xfff;
     TlbPhys p = { .lin = lin, .ram = direct ? m.ram : NULL, .ram_off = m.ram_off, .page = phys >> 12, .perm = w->perm,
@@ -180,12 +178,15 @@ static uint64_t page_load(X86Cpu *cpu, uint64_t lin, unsigned size, unsigned idx
 }
 
 /* After a write to RAM by the slow path: dirty bits, decoded code. */
-static void page_written(X86Cpu *cpu, const TlbPhys *p, uint64_t lin, unsigned size)
+static void page_written(X86Cpu *cpu, TlbEntry *e, const TlbPhys *p, uint64_t lin, unsigned size)
 {
     uint64_t off = p->ram_off + (lin & 0xfff);
     bool code = atomic_load(&p->ram->code_page[off >> 12]);
 
     ram_written(p->ram, off, size);
+    if (!code && !(e->read & TLB_SLOW) && page_take_writable(p->ram, off)) {
+        e->write &= ~(uint64_t)TLB_SLOW; /* it was dirty tracking that made it slow */
+    }
     if (code && cpu->insn) {
         cpu->smc = true; /* the block itself may have changed */
         cpu->insn_end = cpu->insn + 1;
@@ -202,7 +203,7 @@ static bool page_is_plain_ram(X86Cpu *cpu, const TlbPhys *p)
 
 static void page_store(X86Cpu *cpu, uint64_t lin, uint64_t val, unsigned size, unsigned idx)
 {
-    const TlbEntry *e = tlb_get(cpu, lin, ACC_WRITE, idx);
+    TlbEntry *e = tlb_get(cpu, lin, ACC_WRITE, idx);
     const TlbPhys *p = tlb_phys_of(cpu, idx, lin);
 
     if (!(e->write & TLB_SLOW)) {
@@ -212,7 +213,7 @@ static void page_store(X86Cpu *cpu, uint64_t lin, uint64_t val, unsigned size, u
     note_debug(cpu, lin, size, true);
     if (page_is_plain_ram(cpu, p)) {
         st_le((void *)(lin + e->addend), val, size);
-        page_written(cpu, p, lin, size);
+        page_written(cpu, e, p, lin, size);
         return;
     }
     uint64_t phys = (uint64_t)p->page << 12 | (lin & 0xfff);
@@ -414,7 +415,9 @@ void mem_rmw_begin_slow(X86Cpu *cpu, MemRmw *m, uint64_t lin, unsigned size, boo
 void mem_rmw_commit_slow(X86Cpu *cpu, MemRmw *m)
 {
     if (m->ptr != m->bounce) {
-        page_written(cpu, tlb_phys_of(cpu, tlb_index(cpu), m->lin), m->lin, m->size);
+        unsigned at = tlb_index(cpu);
+
+        page_written(cpu, tlb_entry_of(cpu, at, m->lin), tlb_phys_of(cpu, at, m->lin), m->lin, m->size);
         return;
     }
     unsigned idx = tlb_index(cpu), n = m->size <= 8 && !crosses_page(m->lin, m->size) ? m->size : 1;
