@@ -261,6 +261,34 @@ TEST(upper_levels_are_kept_as_long_as_translations)
     CHECK_EQ(run(cpu, load, 2), -1);
 }
 
+/* The first write to a large page sets its dirty bit, whatever reads have made known before. */
+TEST(large_pages_become_dirty)
+{
+    X86Cpu *cpu = two_contexts();
+    uint8_t *pde = guest_ram() + GUEST_PML4 + 0x2000 + 8 * 8, *pdpte = guest_ram() + GUEST_PML4 + 0x1000 + 8;
+
+    st_le64(pde, 0x600000 | PTE_P | PTE_W | PTE_PS);
+    st_le64(pdpte, PTE_P | PTE_W | PTE_PS); /* 1 GiB */
+    tlb_flush_all(cpu);
+    mem_load(cpu, LARGE, 4);
+    mem_load(cpu, LARGE + 0x3000, 4);
+    mem_load(cpu, 0x40000000, 4);
+    mem_load(cpu, 0x40600000, 4);
+    CHECK_EQ(ld_le64(pde), 0x600000 | PTE_P | PTE_W | PTE_PS | PTE_A);
+    CHECK_EQ(ld_le64(pdpte), PTE_P | PTE_W | PTE_PS | PTE_A);
+    mem_store(cpu, LARGE + 0x3000, 1, 4);
+    mem_store(cpu, 0x40700000, 1, 4);
+    CHECK_EQ(ld_le64(pde), 0x600000 | PTE_P | PTE_W | PTE_PS | PTE_A | PTE_D);
+    CHECK_EQ(ld_le64(pdpte), PTE_P | PTE_W | PTE_PS | PTE_A | PTE_D);
+    st_le64(pde, 0);
+    CHECK_EQ(invlpg(cpu, LARGE + 0x100000), -1); /* all its parts, and what is known of the large page itself */
+    static const uint8_t load[] = { 0x8b, 0x03 };
+    for (unsigned k = 0; k < 2; k++) {
+        cpu->regs[R_RBX] = LARGE + 0x3000 * k;
+        CHECK_EQ(run(cpu, load, 2), EXC_PF);
+    }
+}
+
 /* Many contexts: more than there are spaces for. */
 TEST(contexts_take_turns)
 {
