@@ -215,4 +215,5 @@ TEST(random_code_in_every_mode)
     tick = (struct itimerval){ 0 };
     setitimer(ITIMER_REAL, &tick, NULL);
     fprintf(stderr, "%u rounds\n", n);
+    guest_free();
 }
