@@ -154,6 +154,14 @@ const uint8_t *jit_help_mem(X86Cpu *cpu, void *arg, uint64_t lin)
     JitCpu *j = jit_of(cpu);
 
     j->stats.misses++;
+    if (s->retry != j->retry) {
+        j->retry = s->retry;
+        j->retries = 0;
+    } else if (++j->retries > 2) { /* its operands drive each other out of the same TLB entry */
+        j->retries = 0;
+        j->stats.mem_c++;
+        return insn_run(cpu, s);
+    }
     if (((lin ^ (lin + s->size - 1)) & ~(uint64_t)0xfff) == 0 && cpu->tlb_way != TLB_USER_AC) {
         cpu->insn = &s->insn;
         mem_probe(cpu, lin, s->size, s->acc);

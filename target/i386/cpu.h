@@ -170,6 +170,7 @@ struct X86Cpu {
     uint64_t native_flags;
     VecReg vec[32];         /* xmm, ymm, zmm */
     uint64_t opmask[8];
+    bool ferr;              /* FERR# is active: an x87 error waits for interrupt 13 (fpu.c) */
 
     /* --- exceptions on their way: exc.c --- */
     int exc_vector;         /* -1: none */

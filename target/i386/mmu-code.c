@@ -82,6 +82,7 @@ static void drop_direct_writers(X86Cpu *cpu, RamBlock *ram, uint64_t page_off)
     RamPage page = { ram, page_off };
 
     tlb_each(cpu, drop_write_tag, &page);
+    cpu->tlb_epoch++;
     for (unsigned i = 0; i < vcpu_count(); i++) {
         Vcpu *v = vcpu_get(i);
 

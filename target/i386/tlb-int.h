@@ -10,7 +10,7 @@
 
 #include "target/i386/mem.h"
 
-enum { TLB_SLOTS_MIN = 64, TLB_SLOTS_MAX = 1 << 16, TLB_VICTIMS = 8, TLB_SPACES = 16 };
+enum { TLB_SLOTS_MIN = 256, TLB_SLOTS_MAX = 1 << 16, TLB_VICTIMS = 8, TLB_SPACES = 16 };
 /* Entries of all tables of a vCPU together: beyond, tables of spaces not in use go (72 bytes an entry). */
 #define TLB_SLOTS_TOTAL (1u << 19)
 

@@ -415,6 +415,7 @@ void tlb_drop_faulting(X86Cpu *cpu, uint64_t lin)
     TlbSpace *s = cpu->tlb_set->now;
 
     space_drop_page(s, lin, 1u << TLB_LOCAL | 1u << TLB_GLOBAL);
+    cpu->tlb_epoch++;
     if (s->walk) {
         walk_low(cpu, s->walk, lin)->generation = walk_high(s->walk, lin)->generation = 0;
     }

@@ -12,15 +12,15 @@ from machine import BUILD, Failure, Machine, run_cases, skip
 HERE = os.path.dirname(os.path.abspath(__file__))
 ROOT = os.path.join(HERE, "../../build/guest/debian-root")
 IMAGE = BUILD + "/test-logs/compute.img"
-RESULT = re.compile(r"^RESULT (\S+) ?(.*?)\r?$", re.M)
+RESULT = re.compile(r"RESULT (\S+) ?(.*?)\r?$", re.M)
 
 
 def results_in_the_guest():
     kernel, initrd = sorted(glob.glob(ROOT + "/boot/vmlinuz-*"))[0], sorted(glob.glob(ROOT + "/boot/initrd.img-*"))[0]
     with Machine("-cpu", "max", "-kernel", kernel, "-initrd", initrd, "-drive", f"file={IMAGE},format=raw,index=0,media=disk",
                  "-append", "root=/dev/sda1 ro console=ttyS0 quiet init=/root/compute", memory=1024) as machine:
-        machine.expect(r"^RESULT data ", 900)
-        machine.expect(r"^RESULT end", 7200)
+        machine.expect(r"RESULT data ", 900)
+        machine.expect(r"RESULT end", 7200)
         machine.expect_exit(0)
         return dict(RESULT.findall(machine.text))
 

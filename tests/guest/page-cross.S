@@ -114,6 +114,33 @@ guest_main:
     SECOND(0)
     FAULT_AT(EDGE - 4, 0, mov (%rsi), %rax)
 
+    /* two operands 256 MiB apart, which want the same place in any direct-mapped TLB of up to 64 Ki entries */
+    movq $(PT + 7), PD + 128 * 8
+    FIRST(3)
+    movq $0x77, PAGE_1 + 0x10
+    mov $1000, %ebp
+1:  mov $(LIN + 0x10), %esi
+    mov $(LIN + 0x10000100), %edi
+    movsq
+    mov $(LIN + 0x10), %esi
+    mov $(LIN + 0x10000100), %edi
+    cmpsq
+    je 2f
+    FAIL
+2:  mov %rsp, %r14
+    mov $(LIN + 0x10000800), %esp
+    pushq LIN + 0x10
+    popq LIN + 0x18
+    mov %r14, %rsp
+    dec %ebp
+    jnz 1b
+    cmpq $0x77, PAGE_1 + 0x100
+    je 1f
+    FAIL
+1:  cmpq $0x77, PAGE_1 + 0x18
+    je 1f
+    FAIL
+1:
     /* code: mov $0x12345678, %eax; ret, two bytes in the first page */
     FIRST(3)
     SECOND(3)

@@ -24,7 +24,7 @@ enum { PCIDS = 3, REGIONS = 3, TABLES = 4, PAGES = 6, DATA_PAGES = 16 };
 enum { CROWD = 8 /* regions of pages that only make tables grow */, CROWD_FIRST = 16 };
 enum { ROOTS = 0x1000000 /* 3 pages a PCID */, CROWD_PTS = 0x1080000, PTS = 0x1010000,
        DATA = 0x1400000 /* large pages lead here: 2 x 2 MiB */ };
-static const unsigned page_index[PAGES] = { 0, 1, 64, 128, 192, 511 };
+static const unsigned page_index[PAGES] = { 0, 1, 128, 256, 384, 511 };
 
 typedef struct Hit {
     uint64_t phys;
