@@ -104,6 +104,7 @@ RamBlock *ram_block_new(const char *name, uint64_t size, Error **errp)
     }
     madvise(ram->host, ram->size, MADV_HUGEPAGE); /* a wish: fails where the kernel has none */
     ram->code_page = g_malloc0(ram->size >> RAM_PAGE_BITS);
+    ram->direct_writers = g_malloc0(ram->size >> RAM_PAGE_BITS);
     ram->code_gen = g_malloc0((ram->size >> RAM_PAGE_BITS) * sizeof(*ram->code_gen));
     ram->id = ram_id_take();
     return ram;
@@ -119,6 +120,7 @@ void ram_block_free(RamBlock *ram)
         g_free((void *)ram->dirty[c]);
     }
     g_free((void *)ram->code_page);
+    g_free((void *)ram->direct_writers);
     g_free((void *)ram->code_gen);
     g_free((char *)ram->name);
     ram_id_release(ram->id);

@@ -31,7 +31,8 @@ static const struct {
     { ops_branch, false }, { ops_stack, false }, { ops_string, false }, { ops_atomic, false }, { ops_misc, false },
     { ops_bmi, false },
     { ops_far, true }, { ops_system, true }, { ops_io, true }, { ops_flags, true }, { ops_msr, true },
-    { ops_x87, false }, { ops_mmx, false }, { ops_sse, false }, { ops_avx, false }, { ops_gather, false }, { ops_xsave, false },
+    { ops_x87, false }, { ops_mmx, false }, { ops_sse, false }, { ops_avx, false }, { ops_gather, false }, { ops_gfni, false },
+    { ops_xsave, false },
 };
 
 static void decode_add_row(GHashTable *by_name, const OpRow *row, bool system)

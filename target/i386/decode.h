@@ -59,7 +59,7 @@ typedef struct OpRow {
 extern const OpRow ops_mov[], ops_alu[], ops_shift[], ops_muldiv[], ops_bits[], ops_branch[], ops_stack[], ops_string[], ops_atomic[],
     ops_misc[], ops_bmi[];                                /* integer */
 extern const OpRow ops_far[], ops_system[], ops_io[], ops_flags[], ops_msr[]; /* system */
-extern const OpRow ops_x87[], ops_mmx[], ops_sse[], ops_avx[], ops_gather[], ops_xsave[];   /* floating point and vectors */
+extern const OpRow ops_x87[], ops_mmx[], ops_sse[], ops_avx[], ops_gather[], ops_gfni[], ops_xsave[];   /* floating point and vectors */
 
 void decode_init(void); /* once, before the first vCPU */
 
