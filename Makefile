@@ -39,9 +39,13 @@ TOOL_SRCS := $(wildcard tools/*.c)
 
 # Optional parts: files built when configure found the part's library, and the files built in their place
 # when it did not (those say which package was missing). One row per part of configure's table.
-OPTIONAL := png
+OPTIONAL := png vnc xkb
 WITH_png := ui/png.c
 WITHOUT_png := ui/png-none.c
+WITH_vnc := $(filter-out ui/vnc-none.c,$(wildcard ui/vnc*.c))
+WITHOUT_vnc := ui/vnc-none.c
+WITH_xkb := ui/keymap-xkb.c
+WITHOUT_xkb := ui/keymap-none.c
 
 SRCS := $(filter-out $(foreach part,$(OPTIONAL),$(if $(HAVE_$(part)),$(WITHOUT_$(part)),$(WITH_$(part)))),$(SRCS))
 
