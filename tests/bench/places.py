@@ -109,6 +109,7 @@ class Guest:
         if not match[0].startswith("@start"):
             raise Broken(match[0].strip())
         cpu, start = self.console.cpu(), time.monotonic()
+        self.console.send("go\n")
         self.console.read_until(rf"^@stop {program}\r?\n", limit)
         cpu, took = self.console.cpu() - cpu, time.monotonic() - start
         match = self.console.read_until(ANSWER, limit)

@@ -3,7 +3,7 @@
  * The benchmark's binary. On the host: `bench list`, `bench run NAME SIZE COPIES`. As a guest's init (process 1): mounts what
  * the programs need and serves lines of the console: "run NAME SIZE COPIES", "about", "off".
  *
- * A run says "@start NAME" when all is prepared, "@stop NAME" when all copies are through, and then
+ * A run says "@start NAME" when all is prepared (and waits for a line, in a guest), "@stop NAME" when all copies are through, and then
  * "@result NAME CHECKSUM NANOSECONDS CPU", or "@missing NAME" where the CPU or a file lacks, or "@failed NAME". The time is
  * CLOCK_MONOTONIC around run(), from the first copy's start to the last one's end; CPU is the copies' CPU time.
  */
@@ -145,11 +145,14 @@ static bool run_copies(const Program *program, uint64_t size, int copies, Outcom
         }
         close(ready[i][1]);
     }
-    char letter;
+    char letter, line[16];
     for (int i = 0; i < copies; i++) {
         good &= read_all(ready[i][0], &letter, 1);
     }
     printf("@start %s\n", program->name);
+    if (getpid() == 1 && !fgets(line, sizeof(line), stdin)) { /* until who measures has read its clocks */
+        good = false;
+    }
     close(go[0]);
     close(go[1]);
     *all = (Outcome){.start = UINT64_MAX};
