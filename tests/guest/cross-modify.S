@@ -14,10 +14,10 @@
 #define AP_PAGE 0x9000
 #define AP_STACK 0x1f000
 #define CODE_AREA SCRATCH
-#define PROTOCOL_ROUNDS 2000
-#define POKE_ROUNDS 300
-#define PLAIN_ROUNDS 2000
-#define LOOP_ROUNDS 200
+#define PROTOCOL_ROUNDS 500
+#define POKE_ROUNDS 100
+#define PLAIN_ROUNDS 500
+#define LOOP_ROUNDS 60
 #define TRAPPED 0x7fffffff
 
 /* Shared words, a cache line each. */
