@@ -97,7 +97,6 @@ typedef struct JitCpu {
     GHashTable *pages;       /* host page address -> list of blocks */
     struct { uint32_t mode; JitEntry *table; } tables[JIT_MODES];
     unsigned next_table;
-    const uint8_t *retry;    /* the instruction that missed in the TLB last, and how often in a row */
     /* generated once */
     void (*enter)(X86Cpu *cpu, const uint8_t *code);
     const uint8_t *leave;    /* with guest registers in host registers and an exact RIP in r10 */
