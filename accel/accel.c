@@ -11,11 +11,12 @@ static struct {
     const AccelClass *list[MAX_ACCELS]; /* filled by constructors */
     unsigned count;
     const AccelClass *current;
+    const char *irqchip;
 } accel;
 
 /* Engines that people ask for by name and that this program may lack. */
 static const char *const accel_absent[][2] = {
-    { "kvm", "KVM support is not built into this Rhea yet; `-accel tcg` runs the guest in software" },
+    { "kvm", "KVM is for Linux hosts with x86-64 processors" },
     { "jit", "the translator is not built into this Rhea yet; `-accel interp` runs the guest in software" },
     { "hvf", "hvf is for macOS hosts" },
     { "whpx", "whpx is for Windows hosts" },
@@ -28,6 +29,11 @@ void accel_class_register(const AccelClass *cls)
 {
     assert(accel.count < MAX_ACCELS);
     accel.list[accel.count++] = cls;
+}
+
+void accel_set_irqchip(const char *value)
+{
+    accel.irqchip = value;
 }
 
 const AccelClass *accel_current(void)
@@ -134,6 +140,8 @@ static bool accel_try(const char *part, bool *fatal, Error **errp)
         static const char *const none[] = { NULL };
         if (!strcmp(name, "tcg")) {
             accel_ignore_tcg_options(kv);
+        } else if (!strcmp(cls->name, "kvm") && accel.irqchip && !keyval_has(kv, "kernel-irqchip")) {
+            keyval_set(kv, "kernel-irqchip", accel.irqchip);
         }
         ok = cls->init ? cls->init(kv, errp) : keyval_finish(kv, "accelerator", none, errp);
         *fatal = true; /* wrong options are no reason to take another engine */

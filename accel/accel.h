@@ -42,6 +42,8 @@ void accel_class_register(const AccelClass *cls);
  * one was chosen when an earlier one could not be used, and why.
  */
 bool accel_choose(const char *spec, Error **errp);
+/* -machine kernel-irqchip=@value, for an accelerator that knows it; before accel_choose().  Kept, not copied. */
+void accel_set_irqchip(const char *value);
 const AccelClass *accel_current(void);
 void accel_print_help(FILE *f); /* every engine, usable or not and why */
 static inline bool accel_runs_code(void)

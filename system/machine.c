@@ -159,6 +159,7 @@ void machine_reset(Machine *m)
     bus_reset(&m->root);
     for (unsigned i = 0; i < vcpu_count(); i++) {
         target_ops.vcpu_reset(vcpu_get(i), i == 0);
+        vcpu_get(i)->was_reset = true;
     }
 }
 

@@ -165,6 +165,7 @@ static bool main_start(Options *o, Error **errp)
     runstate_set_actions(&o->actions);
     runstate_notifier_add(&notifier);
     blk_set_error_hook(main_on_disk_error, NULL);
+    accel_set_irqchip(o->irqchip);
     if (!main_lock_memory(o, errp) || !main_find_machine(o, errp) ||
         !accel_choose(o->accels->len ? o->accels->str : NULL, errp) || !backends_create(o, errp) ||
         !main_create_machine(o, errp) || !backends_add_devices(o, errp)) {

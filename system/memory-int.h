@@ -60,5 +60,6 @@ static inline const FlatView *address_space_view(AddressSpace *as)
 /* RAM blocks. */
 RamBlock *ram_block_new(const char *name, uint64_t size, Error **errp);
 void ram_block_free(RamBlock *ram); /* nobody may be reading any more */
+void memory_tell_tracking(RamBlock *ram); /* to all listeners */
 
 #endif

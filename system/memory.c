@@ -320,6 +320,45 @@ void mem_set_alias(MemRegion *r, MemRegion *target, hwaddr target_off)
     }
 }
 
+/* Listeners look at the regions again: what hangs on these is not part of the view. */
+static void mem_retell(void)
+{
+    for (unsigned i = 0; memory.spaces && i < memory.spaces->len; i++) {
+        memory_tell_listeners(memory.spaces->pdata[i]);
+    }
+}
+
+void mem_add_ioeventfd(MemRegion *r, hwaddr off, unsigned size, bool match, uint64_t data, int fd)
+{
+    MemIoeventfd e = { .off = off, .data = match ? data : 0, .size = size, .fd = fd, .match = match };
+    assert(bql_held() && r->kind == MEM_IO);
+    if (!r->ioeventfds) {
+        r->ioeventfds = g_array_new(FALSE, TRUE, sizeof(MemIoeventfd));
+    }
+    g_array_append_val(r->ioeventfds, e);
+    mem_retell();
+}
+
+void mem_del_ioeventfd(MemRegion *r, hwaddr off, unsigned size, bool match, uint64_t data, int fd)
+{
+    assert(bql_held());
+    for (unsigned i = 0; r->ioeventfds && i < r->ioeventfds->len; i++) {
+        const MemIoeventfd *e = &g_array_index(r->ioeventfds, MemIoeventfd, i);
+        if (e->off == off && e->size == size && e->match == match && (!match || e->data == data) && e->fd == fd) {
+            g_array_remove_index(r->ioeventfds, i);
+            mem_retell();
+            return;
+        }
+    }
+}
+
+void mem_set_coalesced(MemRegion *r, bool on)
+{
+    assert(bql_held());
+    r->coalesced = on;
+    mem_retell();
+}
+
 static void mem_release_ram(RamBlock *ram)
 {
     if (memory.depth) {
@@ -351,6 +390,9 @@ void mem_destroy(MemRegion *r)
     }
     if (r->children) {
         g_ptr_array_unref(r->children);
+    }
+    if (r->ioeventfds) {
+        g_array_unref(r->ioeventfds);
     }
     if (r->ram) {
         mem_release_ram(r->ram);
@@ -411,6 +453,32 @@ void mem_listener_remove(AddressSpace *as, MemListener *l)
     if (as->listeners) {
         g_ptr_array_remove(as->listeners, l);
     }
+}
+
+static void memory_tell_ram(RamBlock *ram, bool sync)
+{
+    for (unsigned i = 0; memory.spaces && i < memory.spaces->len; i++) {
+        AddressSpace *as = memory.spaces->pdata[i];
+        for (unsigned j = 0; as->listeners && j < as->listeners->len; j++) {
+            MemListener *l = as->listeners->pdata[j];
+            void (*fn)(MemListener *, AddressSpace *, RamBlock *) = sync ? l->log_sync : l->tracking;
+            if (fn) {
+                fn(l, as, ram);
+            }
+        }
+    }
+}
+
+void mem_sync_dirty(const MemRegion *r)
+{
+    if (r->ram) {
+        memory_tell_ram(r->ram, true);
+    }
+}
+
+void memory_tell_tracking(RamBlock *ram)
+{
+    memory_tell_ram(ram, false);
 }
 
 void address_space_each_range(AddressSpace *as, void (*fn)(void *opaque, const FlatRangeInfo *r), void *opaque)

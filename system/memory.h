@@ -62,6 +62,16 @@ typedef enum MemKind {
     MEM_ALIAS,
 } MemKind;
 
+/* A write that only signals: of @size bytes (0: any) at @off of its region, and with @match of exactly @data. */
+typedef struct MemIoeventfd {
+    hwaddr off;
+    uint64_t data;
+    uint32_t size;
+    int fd;
+    bool match;
+    uint8_t zero[7];
+} MemIoeventfd;
+
 struct MemRegion {
     MemKind kind;
     const char *name; /* owned copy */
@@ -77,6 +87,8 @@ struct MemRegion {
     hwaddr target_off;
     MemRegion *parent;
     GPtrArray *children; /* highest priority first */
+    GArray *ioeventfds;  /* MemIoeventfd; NULL: none */
+    bool coalesced;      /* writes may come late, in order, but before anything else of this guest's CPUs that exits */
 };
 
 /* Initialisers; no lock needed.  The owner embeds the region and calls mem_destroy() (which also unlinks it). */
@@ -101,6 +113,15 @@ void mem_set_addr(MemRegion *r, hwaddr at);
 void mem_set_size(MemRegion *r, uint64_t size);
 void mem_set_alias(MemRegion *r, MemRegion *target, hwaddr target_off);
 
+/*
+ * Doorbells: such a write adds 1 to eventfd @fd and does not reach the handlers; with KVM the guest does not even stop for it.
+ * The owner reads the eventfd (fd_watch) and keeps it open until mem_del_ioeventfd() with the same arguments.
+ */
+void mem_add_ioeventfd(MemRegion *r, hwaddr off, unsigned size, bool match, uint64_t data, int fd);
+void mem_del_ioeventfd(MemRegion *r, hwaddr off, unsigned size, bool match, uint64_t data, int fd);
+/* For regions whose writes have no effect that the guest could notice at once (frame buffers as I/O, index registers). */
+void mem_set_coalesced(MemRegion *r, bool on);
+
 /* RAM of a RAM, ROM or ROM device region. */
 uint8_t *mem_ram_ptr(const MemRegion *r); /* host address of offset 0; valid until mem_destroy() */
 
@@ -109,7 +130,12 @@ typedef enum DirtyClient { DIRTY_DISPLAY, DIRTY_CODE, DIRTY_MIGRATION, DIRTY_CLI
 void mem_set_dirty(const MemRegion *r, hwaddr off, uint64_t len); /* for all clients */
 /* Was any page of the range dirty for @client?  Clears it.  Always true while the client does not track. */
 bool mem_test_clear_dirty(const MemRegion *r, DirtyClient client, hwaddr off, uint64_t len);
-/* While false (the default), writers do not report to that client.  Switched on, everything is dirty at first. */
+/*
+ * Before mem_test_clear_dirty() of a whole frame or pass: what a hardware accelerator's guest wrote until now is in the
+ * bitmaps afterwards.  Big lock.
+ */
+void mem_sync_dirty(const MemRegion *r);
+/* While false (the default), writers do not report to that client.  Switched on, everything is dirty at first.  Big lock. */
 void mem_set_dirty_tracking(const MemRegion *r, DirtyClient client, bool on);
 
 /* Address spaces.  Roots are containers. */
@@ -179,9 +205,11 @@ void ram_code_written(RamBlock *ram, uint64_t off, uint64_t len);
 /* After a write through a host pointer: dirty bits of clients that track, and the code hook.  Cheap when none. */
 void ram_written(RamBlock *ram, uint64_t off, uint64_t len);
 
-/* Listeners: told under the big lock at each commit that changed the view of @as. */
+/* Listeners, under the big lock.  The last two may be NULL: those of who runs guest code that does not call ram_written(). */
 typedef struct MemListener {
-    void (*commit)(struct MemListener *l, AddressSpace *as);
+    void (*commit)(struct MemListener *l, AddressSpace *as); /* at each commit that changed the view of @as */
+    void (*log_sync)(struct MemListener *l, AddressSpace *as, RamBlock *ram); /* dirty bits that it knows of go to @ram */
+    void (*tracking)(struct MemListener *l, AddressSpace *as, RamBlock *ram); /* @ram->tracking changed */
 } MemListener;
 void mem_listener_add(AddressSpace *as, MemListener *l);
 void mem_listener_remove(AddressSpace *as, MemListener *l);

@@ -141,13 +141,18 @@ static bool optargs_machine_fixed(KeyVal *kv, Error **errp)
 }
 
 /* Keys that are hints to other hosts or accelerators: checked, then without effect. */
-static bool optargs_machine_hints(KeyVal *kv, Error **errp)
+static bool optargs_machine_hints(Options *o, KeyVal *kv, Error **errp)
 {
     static const char *const flags[] = { "dump-guest-core", "mem-merge", "suppress-vmdesc", "smbus" };
-    const char *irqchip = keyval_get(kv, "kernel-irqchip");
+    const char *irqchip = keyval_get(kv, "kernel-irqchip"), *old = keyval_get(kv, "kernel_irqchip");
+    irqchip = irqchip ? irqchip : old;
     if (irqchip && strcmp(irqchip, "on") && strcmp(irqchip, "off") && strcmp(irqchip, "split")) {
         error_set(errp, "kernel-irqchip=%s must be on, off or split", irqchip);
         return false;
+    }
+    if (irqchip) {
+        g_free(o->irqchip);
+        o->irqchip = g_strdup(irqchip);
     }
     for (unsigned i = 0; i < G_N_ELEMENTS(flags); i++) {
         bool ignored;
@@ -184,7 +189,7 @@ bool optargs_machine(Options *o, const char *value, Error **errp)
     const char *backend = keyval_get(kv, "memory-backend");
     bool ok = keyval_get_bool(kv, "usb", &c->usb, errp) && keyval_get_bool(kv, "hpet", &c->hpet, errp) &&
               keyval_get_bool(kv, "acpi", &c->acpi, errp) && keyval_get_bool(kv, "graphics", &c->graphics, errp) &&
-              optargs_smm(kv, &c->smm, errp) && optargs_machine_fixed(kv, errp) && optargs_machine_hints(kv, errp);
+              optargs_smm(kv, &c->smm, errp) && optargs_machine_fixed(kv, errp) && optargs_machine_hints(o, kv, errp);
     optargs_copy(kv, "kernel", &c->kernel);
     optargs_copy(kv, "initrd", &c->initrd);
     optargs_copy(kv, "append", &c->append);
@@ -458,7 +463,7 @@ void options_free(Options *o)
     for (unsigned i = 0; i < G_N_ELEMENTS(strings); i++) {
         g_free((char *)*strings[i]);
     }
-    char *const own[] = { o->machine, o->memory_backend, o->pidfile, o->debugcon, o->qtest, o->qtest_log, o->log_items,
+    char *const own[] = { o->machine, o->memory_backend, o->irqchip, o->pidfile, o->debugcon, o->qtest, o->qtest_log, o->log_items,
                           o->log_file, o->topic };
     for (unsigned i = 0; i < G_N_ELEMENTS(own); i++) {
         g_free(own[i]);

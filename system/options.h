@@ -19,6 +19,7 @@ typedef struct Options {
     RunstateActions actions;
     char *machine;        /* NULL: the default one */
     char *memory_backend; /* NULL: none named */
+    char *irqchip;        /* -machine kernel-irqchip=; NULL: not said */
     GString *accels;      /* "kvm:tcg"; empty: not said */
     uint64_t max_cpus;
     /* Arguments as they came, in order; of char * unless said otherwise. */

@@ -230,6 +230,7 @@ void mem_set_dirty_tracking(const MemRegion *r, DirtyClient client, bool on)
     }
     if (!on) {
         atomic_fetch_and(&ram->tracking, ~(1u << client));
+        memory_tell_tracking(ram);
         return;
     }
     if (atomic_load(&ram->tracking) & (1u << client)) {
@@ -240,5 +241,6 @@ void mem_set_dirty_tracking(const MemRegion *r, DirtyClient client, bool on)
         ram->dirty[client] = g_malloc0((pages + 63) / 64 * sizeof(uint64_t));
     }
     atomic_fetch_or(&ram->tracking, 1u << client);
+    memory_tell_tracking(ram);
     ram_dirty_set(ram, client, 0, pages - 1); /* what was written before is not known */
 }

@@ -62,6 +62,9 @@ static int64_t apic_timer_next(const Apic *a, int64_t now)
 
 void apic_timer_arm(Apic *a)
 {
+    if (a->bus->kernel) {
+        return;
+    }
     bool seen = apic_enabled(a) && !(a->lvt[LVT_TIMER] & LVT_MASKED);
     /* A masked deadline still disarms itself when it passes: the MSR shows that. */
     int64_t next = seen || (apic_enabled(a) && apic_timer_mode(a) == LVT_DEADLINE) ?
@@ -101,6 +104,12 @@ uint32_t apic_timer_count(const Apic *a)
         return a->initial_count - d % a->initial_count;
     }
     return d < a->initial_count ? a->initial_count - d : 0;
+}
+
+int64_t apic_timer_start_of(const Apic *a, uint32_t count)
+{
+    uint64_t passed = a->initial_count - MIN(count, a->initial_count);
+    return MAX(apic_timer_now() - (int64_t)passed * apic_timer_unit(a), 0);
 }
 
 void apic_timer_set_initial(Apic *a, uint32_t val)
