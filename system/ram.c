@@ -66,7 +66,7 @@ static bool ram_map(RamBlock *ram)
         return false;
     }
     int prot = PROT_READ | PROT_WRITE;
-    ram->fd = memfd_create(ram->name, MFD_CLOEXEC);
+    ram->fd = getenv("RHEA_ANON") ? -1 : memfd_create(ram->name, MFD_CLOEXEC);
     if (ram->fd >= 0) {
         if (!ftruncate(ram->fd, (off_t)ram->size) &&
             mmap(ram->host, ram->size, prot, MAP_SHARED | MAP_FIXED, ram->fd, 0) != MAP_FAILED) {

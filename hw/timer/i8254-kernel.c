@@ -9,14 +9,15 @@
 #include "hw/timer/i8254-int.h"
 
 enum { KERNEL_READ_WORD = 3, KERNEL_READ_MSB = 4 };
+enum { KERNEL_MODE_IDLE = 0xff }; /* before the first count */
 
 static void kernel_counter_to(const I8254Counter *c, IrqchipPitCounter *k)
 {
     uint64_t start = c->running ? c->start : i8254_now() - MIN(c->held, i8254_now());
     *k = (IrqchipPitCounter){
         .count = c->next ? c->next : c->period, .latch = c->latch, .latched = c->latched ? c->rw : 0,
-        .status_latched = c->status_latched, .status = c->status, .write_lsb = c->write_lsb, .rw = c->rw, .mode = c->mode,
-        .bcd = c->bcd, .gate = c->gate, .loaded_ns = i8254_tick_to_ns(start),
+        .status_latched = c->status_latched, .status = c->status, .write_lsb = c->write_lsb, .rw = c->rw,
+        .mode = c->loaded ? c->mode : KERNEL_MODE_IDLE, .bcd = c->bcd, .gate = c->gate, .loaded_ns = i8254_tick_to_ns(start),
         .read_state = c->rw == I8254_RW_BOTH ? (c->read_msb ? KERNEL_READ_MSB : KERNEL_READ_WORD) : c->rw,
         .write_state = c->rw == I8254_RW_BOTH ? (c->write_msb ? KERNEL_READ_MSB : KERNEL_READ_WORD) : c->rw,
     };
@@ -26,10 +27,10 @@ static void kernel_counter_from(I8254Counter *c, const IrqchipPitCounter *k)
 {
     uint64_t start = k->loaded_ns > 0 ? muldiv64((uint64_t)k->loaded_ns, I8254_FREQ_HZ, NS_PER_SEC) : 0;
     *c = (I8254Counter){
-        .mode = MIN(k->mode, 5), .rw = k->rw >= I8254_RW_LSB && k->rw <= I8254_RW_BOTH ? k->rw : I8254_RW_BOTH, .bcd = k->bcd,
-        .gate = k->gate, .loaded = k->count != 0, .running = k->count != 0 && k->gate,
+        .mode = k->mode <= 5 ? k->mode : 3, .rw = k->rw >= I8254_RW_LSB && k->rw <= I8254_RW_BOTH ? k->rw : I8254_RW_BOTH, .bcd = k->bcd,
+        .gate = k->gate, .loaded = k->mode <= 5, .running = k->mode <= 5 && k->gate,
         .period = k->count && k->count <= 0x10000 ? k->count : 0x10000, .start = start,
-        .held = k->gate ? 0 : i8254_now() - MIN(start, i8254_now()), .read_msb = k->read_state == KERNEL_READ_MSB,
+        .held = k->gate || k->mode > 5 ? 0 : i8254_now() - MIN(start, i8254_now()), .read_msb = k->read_state == KERNEL_READ_MSB,
         .write_msb = k->write_state == KERNEL_READ_MSB, .write_lsb = k->write_lsb,
         .latched = k->latched ? (k->latched == I8254_RW_BOTH ? 2 : 1) : 0, .latch = k->latch, .status_latched = k->status_latched != 0,
         .status = k->status,
