@@ -455,30 +455,17 @@ void mem_listener_remove(AddressSpace *as, MemListener *l)
     }
 }
 
-static void memory_tell_ram(RamBlock *ram, bool sync)
+void memory_tell_tracking(RamBlock *ram)
 {
     for (unsigned i = 0; memory.spaces && i < memory.spaces->len; i++) {
         AddressSpace *as = memory.spaces->pdata[i];
         for (unsigned j = 0; as->listeners && j < as->listeners->len; j++) {
             MemListener *l = as->listeners->pdata[j];
-            void (*fn)(MemListener *, AddressSpace *, RamBlock *) = sync ? l->log_sync : l->tracking;
-            if (fn) {
-                fn(l, as, ram);
+            if (l->tracking) {
+                l->tracking(l, as, ram);
             }
         }
     }
-}
-
-void mem_sync_dirty(const MemRegion *r)
-{
-    if (r->ram) {
-        memory_tell_ram(r->ram, true);
-    }
-}
-
-void memory_tell_tracking(RamBlock *ram)
-{
-    memory_tell_ram(ram, false);
 }
 
 void address_space_each_range(AddressSpace *as, void (*fn)(void *opaque, const FlatRangeInfo *r), void *opaque)

@@ -131,10 +131,11 @@ void mem_set_dirty(const MemRegion *r, hwaddr off, uint64_t len); /* for all cli
 /* Was any page of the range dirty for @client?  Clears it.  Always true while the client does not track. */
 bool mem_test_clear_dirty(const MemRegion *r, DirtyClient client, hwaddr off, uint64_t len);
 /*
- * Before mem_test_clear_dirty() of a whole frame or pass: what a hardware accelerator's guest wrote until now is in the
- * bitmaps afterwards.  Big lock.
+ * The same for each page: bit k of @bits (room for one bit a page that the range touches) says whether the range's k-th page
+ * was dirty.  True when any was.  On return every later write to pages that were cleared is sure to be noted: look at the
+ * bytes after the call.  Big lock; waits, for microseconds, until vCPUs have left code that writes past the bitmap.
  */
-void mem_sync_dirty(const MemRegion *r);
+bool mem_take_dirty(const MemRegion *r, DirtyClient client, hwaddr off, uint64_t len, uint64_t *bits);
 /* While false (the default), writers do not report to that client.  Switched on, everything is dirty at first.  Big lock. */
 void mem_set_dirty_tracking(const MemRegion *r, DirtyClient client, bool on);
 
@@ -205,11 +206,23 @@ void ram_code_written(RamBlock *ram, uint64_t off, uint64_t len);
 /* After a write through a host pointer: dirty bits of clients that track, and the code hook.  Cheap when none. */
 void ram_written(RamBlock *ram, uint64_t off, uint64_t len);
 
-/* Listeners, under the big lock.  The last two may be NULL: those of who runs guest code that does not call ram_written(). */
+/*
+ * The accelerator's part in dirty bitmaps.  @collect: before a range's bits are read, for who keeps a log elsewhere (a kernel);
+ * it reports with ram_written().  @cleared: bits of the range were cleared; when it returns, nobody writes there without
+ * ram_written() while ram_write_is_noted() does not say that no report is due.  Each may be NULL.  Big lock held.
+ */
+typedef struct RamDirtyHooks {
+    void (*collect)(RamBlock *ram, uint64_t off, uint64_t len);
+    void (*cleared)(RamBlock *ram, uint64_t off, uint64_t len);
+} RamDirtyHooks;
+void ram_set_dirty_hooks(const RamDirtyHooks *hooks); /* NULL: none */
+/* The page is dirty already for each client that tracks: more writes need no report until bits are cleared. */
+bool ram_write_is_noted(const RamBlock *ram, uint64_t off);
+
+/* Listeners, under the big lock. */
 typedef struct MemListener {
     void (*commit)(struct MemListener *l, AddressSpace *as); /* at each commit that changed the view of @as */
-    void (*log_sync)(struct MemListener *l, AddressSpace *as, RamBlock *ram); /* dirty bits that it knows of go to @ram */
-    void (*tracking)(struct MemListener *l, AddressSpace *as, RamBlock *ram); /* @ram->tracking changed */
+    void (*tracking)(struct MemListener *l, AddressSpace *as, RamBlock *ram); /* @ram->tracking changed; may be NULL */
 } MemListener;
 void mem_listener_add(AddressSpace *as, MemListener *l);
 void mem_listener_remove(AddressSpace *as, MemListener *l);

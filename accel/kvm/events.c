@@ -142,12 +142,8 @@ void kvm_flush_coalesced(KvmVcpu *k)
     }
 }
 
-/* A display is about to look at what the guest wrote. */
-static void events_sync(MemListener *l, AddressSpace *as, RamBlock *ram)
+void kvm_events_collect(void)
 {
-    (void)l;
-    (void)as;
-    (void)ram;
     KvmVcpu *k = vcpu_count() ? kvm_vcpu(vcpu_get(0)) : NULL;
     if (k && kvm.coalesced_page) {
         kvm_flush_coalesced(k);
@@ -163,7 +159,7 @@ void kvm_events_init(AddressSpace *mem, AddressSpace *io)
         s->pio = i == 1;
         s->doorbells = g_array_new(FALSE, TRUE, sizeof(Doorbell));
         s->zones = g_array_new(FALSE, TRUE, sizeof(Zone));
-        s->listener = (MemListener){ .commit = events_commit, .log_sync = events_sync };
+        s->listener = (MemListener){ .commit = events_commit };
         mem_listener_add(s->as, &s->listener);
         events_commit(&s->listener, s->as);
     }

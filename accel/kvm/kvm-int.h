@@ -75,7 +75,7 @@ void kvm_broken(Vcpu *v, const char *what);
 bool kvm_probe(char **why);
 
 /* slots.c */
-bool kvm_slots_init(AddressSpace *mem, AddressSpace *smm, Error **errp);
+void kvm_slots_init(AddressSpace *mem, AddressSpace *smm);
 void kvm_slots_free(void);
 /* Guest part of a run: between these two, slots do not change.  vCPU thread, no lock held. */
 void kvm_slots_enter(KvmVcpu *k);
@@ -118,6 +118,7 @@ void kvm_irqchip_eoi(uint8_t vector);
 void kvm_events_init(AddressSpace *mem, AddressSpace *io);
 void kvm_events_free(void);
 void kvm_flush_coalesced(KvmVcpu *k);
+void kvm_events_collect(void); /* coalesced writes now; big lock */
 
 /* clock.c */
 void kvm_clock_init(void);

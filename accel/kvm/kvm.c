@@ -229,7 +229,7 @@ static bool kvm_vcpu_init(Vcpu *v, Error **errp)
     v->halts_inside = kvm.irqchip != KVM_IRQCHIP_OFF;
     bool ok = kvm_vcpu_open(v, k, errp);
     if (ok && v->index == 0) {
-        ok = kvm_slots_init(v->as_mem, v->as_smm, errp);
+        kvm_slots_init(v->as_mem, v->as_smm);
         kvm_events_init(v->as_mem, v->as_io);
     }
     ok = ok && kvm_tsc_init(v, errp);

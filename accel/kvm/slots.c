@@ -161,20 +161,25 @@ void kvm_slots_reap(void)
     }
 }
 
-static void slots_sync(MemListener *l, AddressSpace *as, RamBlock *ram)
+/* Somebody is about to read dirty bits. */
+static void slots_collect(RamBlock *ram, uint64_t off, uint64_t len)
 {
-    SlotSpace *sp = container_of(l, SlotSpace, listener);
-    (void)as;
+    (void)off;
+    (void)len;
+    kvm_events_collect();
     if (kvm.dirty_ring) { /* out of the guest: processors that collect writes hand them over then */
         slots_hold_vcpus();
         kvm_slots_reap();
         slots_let_vcpus_go();
         return;
     }
-    for (unsigned i = 0; i < sp->slots->len; i++) {
-        const Slot *s = &g_array_index(sp->slots, Slot, i);
-        if (s->ram == ram) {
-            slot_fetch_log(sp, s);
+    for (unsigned n = 0; n < SLOT_SPACES; n++) {
+        const SlotSpace *sp = &slot_spaces[n];
+        for (unsigned i = 0; sp->slots && i < sp->slots->len; i++) {
+            const Slot *s = &g_array_index(sp->slots, Slot, i);
+            if (s->ram == ram) {
+                slot_fetch_log(sp, s);
+            }
         }
     }
 }
@@ -301,25 +306,26 @@ static void slots_tracking(MemListener *l, AddressSpace *as, RamBlock *ram)
     }
 }
 
-bool kvm_slots_init(AddressSpace *mem, AddressSpace *smm, Error **errp)
+void kvm_slots_init(AddressSpace *mem, AddressSpace *smm)
 {
+    static const RamDirtyHooks hooks = { .collect = slots_collect };
     AddressSpace *const spaces[SLOT_SPACES] = { mem, smm };
-    (void)errp;
+    ram_set_dirty_hooks(&hooks);
     for (unsigned i = 0; i < (kvm.has_smm ? 2u : 1u); i++) {
         SlotSpace *sp = &slot_spaces[i];
         sp->number = i;
         sp->as = spaces[i];
         sp->slots = g_array_new(FALSE, FALSE, sizeof(Slot));
         sp->ids = g_new0(bool, kvm.max_slots);
-        sp->listener = (MemListener){ .commit = slots_commit, .log_sync = slots_sync, .tracking = slots_tracking };
+        sp->listener = (MemListener){ .commit = slots_commit, .tracking = slots_tracking };
         mem_listener_add(sp->as, &sp->listener);
         slots_commit(&sp->listener, sp->as);
     }
-    return true;
 }
 
 void kvm_slots_free(void)
 {
+    ram_set_dirty_hooks(NULL);
     for (unsigned i = 0; i < SLOT_SPACES; i++) {
         SlotSpace *sp = &slot_spaces[i];
         if (sp->as) {
