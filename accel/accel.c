@@ -12,6 +12,7 @@ static struct {
     unsigned count;
     const AccelClass *current;
     const char *irqchip;
+    bool cpu_pm;
 } accel;
 
 /* Engines that people ask for by name and that this program may lack. */
@@ -33,6 +34,16 @@ void accel_class_register(const AccelClass *cls)
 void accel_set_irqchip(const char *value)
 {
     accel.irqchip = value;
+}
+
+void accel_set_cpu_pm(bool on)
+{
+    accel.cpu_pm = on;
+}
+
+bool accel_cpu_pm(void)
+{
+    return accel.cpu_pm;
 }
 
 const AccelClass *accel_current(void)
@@ -171,6 +182,10 @@ bool accel_choose(const char *spec, Error **errp)
     }
     if (!ok && !first) {
         error_set(&first, "-accel needs the name of an accelerator");
+    }
+    if (ok && accel.cpu_pm && strcmp(accel.current->name, "kvm")) {
+        error_set(&first, "-overcommit cpu-pm=on needs -accel kvm; this machine runs with '%s'", accel.current->name);
+        ok = false;
     }
     if (ok) {
         error_free(first);

@@ -44,6 +44,8 @@ void accel_class_register(const AccelClass *cls);
 bool accel_choose(const char *spec, Error **errp);
 /* -machine kernel-irqchip=@value, for an accelerator that knows it; before accel_choose().  Kept, not copied. */
 void accel_set_irqchip(const char *value);
+void accel_set_cpu_pm(bool on); /* -overcommit cpu-pm=: the guest's idle instructions reach the host's CPU; before accel_choose() */
+bool accel_cpu_pm(void);        /* for the accelerator */
 const AccelClass *accel_current(void);
 void accel_print_help(FILE *f); /* every engine, usable or not and why */
 static inline bool accel_runs_code(void)

@@ -50,9 +50,9 @@ void mem_init_io(MemRegion *r, const MemOps *ops, void *opaque, const char *name
     r->opaque = opaque;
 }
 
-static bool mem_init_block(MemRegion *r, MemKind kind, const char *name, uint64_t size, Error **errp)
+static bool mem_init_block(MemRegion *r, MemKind kind, const char *name, uint64_t size, const RamSource *src, Error **errp)
 {
-    RamBlock *ram = ram_block_new(name, size, errp);
+    RamBlock *ram = ram_block_new_from(name, size, src, errp);
     if (!ram) {
         memset(r, 0, sizeof(*r));
         return false;
@@ -64,19 +64,24 @@ static bool mem_init_block(MemRegion *r, MemKind kind, const char *name, uint64_
 
 bool mem_init_ram(MemRegion *r, const char *name, uint64_t size, Error **errp)
 {
-    return mem_init_block(r, MEM_RAM, name, size, errp);
+    return mem_init_block(r, MEM_RAM, name, size, NULL, errp);
+}
+
+bool mem_init_ram_from(MemRegion *r, const char *name, uint64_t size, const RamSource *src, Error **errp)
+{
+    return mem_init_block(r, MEM_RAM, name, size, src, errp);
 }
 
 bool mem_init_rom(MemRegion *r, const char *name, uint64_t size, Error **errp)
 {
-    return mem_init_block(r, MEM_ROM, name, size, errp);
+    return mem_init_block(r, MEM_ROM, name, size, NULL, errp);
 }
 
 bool mem_init_rom_device(MemRegion *r, const MemOps *ops, void *opaque, const char *name, uint64_t size,
                          Error **errp)
 {
     mem_check_ops(ops);
-    if (!mem_init_block(r, MEM_ROM_DEVICE, name, size, errp)) {
+    if (!mem_init_block(r, MEM_ROM_DEVICE, name, size, NULL, errp)) {
         return false;
     }
     r->ops = ops;

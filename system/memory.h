@@ -95,6 +95,9 @@ struct MemRegion {
 void mem_init_container(MemRegion *r, const char *name, uint64_t size);
 void mem_init_io(MemRegion *r, const MemOps *ops, void *opaque, const char *name, uint64_t size);
 bool mem_init_ram(MemRegion *r, const char *name, uint64_t size, Error **errp); /* zeroed, size rounded up to pages */
+struct RamSource;
+/* As above, from where @src says (system/rammap.h). */
+bool mem_init_ram_from(MemRegion *r, const char *name, uint64_t size, const struct RamSource *src, Error **errp);
 bool mem_init_rom(MemRegion *r, const char *name, uint64_t size, Error **errp);
 bool mem_init_rom_device(MemRegion *r, const MemOps *ops, void *opaque, const char *name, uint64_t size,
                          Error **errp);

@@ -143,7 +143,7 @@ static bool optargs_machine_fixed(KeyVal *kv, Error **errp)
 /* Keys that are hints to other hosts or accelerators: checked, then without effect. */
 static bool optargs_machine_hints(Options *o, KeyVal *kv, Error **errp)
 {
-    static const char *const flags[] = { "dump-guest-core", "mem-merge", "suppress-vmdesc", "smbus" };
+    static const char *const flags[] = { "suppress-vmdesc", "smbus" };
     const char *irqchip = keyval_get(kv, "kernel-irqchip"), *old = keyval_get(kv, "kernel_irqchip");
     irqchip = irqchip ? irqchip : old;
     if (irqchip && strcmp(irqchip, "on") && strcmp(irqchip, "off") && strcmp(irqchip, "split")) {
@@ -154,6 +154,12 @@ static bool optargs_machine_hints(Options *o, KeyVal *kv, Error **errp)
         g_free(o->irqchip);
         o->irqchip = g_strdup(irqchip);
     }
+    bool merge = !o->ram_source.no_merge, dump = !o->ram_source.no_dump;
+    if (!keyval_get_bool(kv, "mem-merge", &merge, errp) || !keyval_get_bool(kv, "dump-guest-core", &dump, errp)) {
+        return false;
+    }
+    o->ram_source.no_merge = !merge;
+    o->ram_source.no_dump = !dump;
     for (unsigned i = 0; i < G_N_ELEMENTS(flags); i++) {
         bool ignored;
         if (!keyval_get_bool(kv, flags[i], &ignored, errp)) {
@@ -471,6 +477,7 @@ void options_init(Options *o)
     o->drives = g_ptr_array_new_with_free_func(options_free_keyval);
     o->blockdevs = g_ptr_array_new_with_free_func(g_free);
     o->objects = g_ptr_array_new_with_free_func(g_free);
+    o->numas = g_ptr_array_new_with_free_func(g_free);
     o->vncs = g_ptr_array_new_with_free_func(g_free);
 }
 
@@ -497,4 +504,5 @@ void options_free(Options *o)
         }
     }
     g_string_free(o->accels, TRUE);
+    optmem_free(o);
 }

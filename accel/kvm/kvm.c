@@ -6,6 +6,7 @@
  */
 #include "util/osdep.h"
 #include "accel/kvm/kvm-int.h"
+#include "system/rammap.h"
 #include "system/runstate.h"
 #include "util/keyval.h"
 #include "util/log.h"
@@ -106,6 +107,16 @@ static void kvm_find_capabilities(void)
     kvm.has_triple_fault = kvm_check(KVM_CAP_X86_TRIPLE_FAULT_EVENT) && kvm_enable(KVM_CAP_X86_TRIPLE_FAULT_EVENT, 1);
 }
 
+static bool kvm_give_idle(Error **errp)
+{
+    int all = kvm_check(KVM_CAP_X86_DISABLE_EXITS);
+    if (accel_cpu_pm() && (!(all & KVM_X86_DISABLE_EXITS_HLT) || !kvm_enable(KVM_CAP_X86_DISABLE_EXITS, (uint64_t)all))) {
+        error_set(errp, "-overcommit cpu-pm=on: this kernel does not leave idle instructions to the guest");
+        return false;
+    }
+    return true;
+}
+
 static bool kvm_set_up_machine(Error **errp)
 {
     uint64_t identity = KVM_IDENTITY_ADDR;
@@ -141,7 +152,8 @@ static bool kvm_init(KeyVal *options, Error **errp)
     }
     kvm.run_size = (size_t)size;
     kvm_find_capabilities();
-    if (!kvm_set_up_machine(errp) || !kvm_irqchip_init(irqchip, errp) || !kvm_cpuid_init(errp)) {
+    rammap_prefer_anonymous();
+    if (!kvm_set_up_machine(errp) || !kvm_give_idle(errp) || !kvm_irqchip_init(irqchip, errp) || !kvm_cpuid_init(errp)) {
         return false;
     }
     kvm_xsave_init();

@@ -85,7 +85,7 @@ static int pc_pic_acknowledge(void *opaque)
 static bool pc_create_bridges(PcBoard *b, Error **errp)
 {
     Machine *m = b->m;
-    I440fxWiring north = { .memory = &m->memory, .memory_smm = &m->memory_smm, .io = &m->io, .ram = &m->ram,
+    I440fxWiring north = { .memory = &m->memory, .memory_smm = &m->memory_smm, .io = &m->io, .ram = &m->ram, .low_ram = m->low_ram,
                            .dma_as = &m->as_mem, .ram_size = m->cfg.ram_size, .smm = m->cfg.smm };
     b->irqchip = irqchip_kernel();
     b->all_in_kernel = b->irqchip && b->irqchip->all;
