@@ -127,7 +127,8 @@ static bool membackend_check(const MemBackend *b, uint64_t size, Error **errp)
     } else if (membackend_find(b->id)) {
         error_set(errp, "there is an object '%s' already", b->id);
     } else if ((s->kind == RAM_FILE) != (b->path != NULL)) {
-        error_set(errp, s->kind == RAM_FILE ? "mem-path= is missing: the file, or a folder for one" : "mem-path= is for memory-backend-file");
+        error_set(errp, s->kind == RAM_FILE ? "mem-path= is missing: the file, or a folder for one"
+                                            : "mem-path= is for memory-backend-file");
     } else if ((s->align && !is_pow2(s->align)) || (s->hugetlb_size && (!is_pow2(s->hugetlb_size) || !s->hugetlb))) {
         error_set(errp, "align= and hugetlbsize= must be powers of 2, and the latter needs hugetlb=on");
     } else if (s->hugetlb && s->kind == RAM_FILE) {

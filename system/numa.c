@@ -232,7 +232,8 @@ bool numa_complete(NumaConfig *n, const CpuTopology *topo, uint64_t ram_size, Er
     }
     for (unsigned cpu = 0; cpu < NUMA_CPUS_MAX && n->count; cpu++) {
         if (n->cpu_node[cpu] >= (int)n->count || (n->cpu_node[cpu] >= 0 && cpu >= topo->max_cpus)) {
-            error_set(errp, cpu >= topo->max_cpus ? "CPU %u does not exist: -smp has fewer" : "CPU %u is in a node that does not exist", cpu);
+            error_set(errp, cpu >= topo->max_cpus ? "CPU %u does not exist: -smp has fewer"
+                                                  : "CPU %u is in a node that does not exist", cpu);
             return false;
         }
     }

@@ -136,7 +136,8 @@ static char *probe_missing(int fd)
 {
     int version = ioctl(fd, KVM_GET_API_VERSION, 0);
     if (version != KVM_API_VERSION) {
-        return g_strdup_printf(DEVICE " speaks version %d of its interface, not %d; use a kernel of 4.11 or later", version, KVM_API_VERSION);
+        return g_strdup_printf(DEVICE " speaks version %d of its interface, not %d; use a kernel of 4.11 or later", version,
+                               KVM_API_VERSION);
     }
     for (unsigned i = 0; i < G_N_ELEMENTS(probe_needed); i++) {
         if (ioctl(fd, KVM_CHECK_EXTENSION, probe_needed[i].cap) <= 0) {

@@ -7,7 +7,7 @@
 #include "util/osdep.h"
 #include "accel/kvm/kvm-int.h"
 #include "target/i386/flags.h"
-#include "target/i386/seg-int.h"
+#include "target/i386/seg.h"
 
 #include <sys/ioctl.h>
 
