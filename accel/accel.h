@@ -29,6 +29,7 @@ typedef struct AccelClass {
     void (*tlb_flush)(Vcpu *v);       /* its own thread or parked; may be NULL */
     /* Vcpu.debug was changed, the vCPU is parked.  NULL: this one cannot stop where a debugger wants. */
     void (*debug_changed)(Vcpu *v);
+    bool (*has_smm)(void); /* system management mode: after init; NULL: yes */
 } AccelClass;
 
 /* Registered through constructors, like devices. */

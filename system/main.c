@@ -116,6 +116,21 @@ static bool main_lock_memory(Options *o, Error **errp)
     return true;
 }
 
+/* smm=auto: where it cannot be, firmware is told not to wait for it. */
+static bool main_check_smm(Options *o, Error **errp)
+{
+    const AccelClass *accel = accel_current();
+    if (accel->has_smm && !accel->has_smm() && o->cfg.smm) {
+        if (o->smm_on) {
+            error_set(errp, "-machine smm=on: the accelerator '%s' of this host has no system management mode", accel->name);
+            error_add_hint(errp, "smm=auto goes without.");
+            return false;
+        }
+        o->cfg.smm = false;
+    }
+    return true;
+}
+
 static bool main_create_machine(Options *o, Error **errp)
 {
     const MachineClass *cls = machine_class_find(o->machine, errp);
@@ -174,7 +189,7 @@ static bool main_start(Options *o, Error **errp)
     accel_set_cpu_pm(o->cpu_pm);
     if (!main_lock_memory(o, errp) || !main_find_machine(o, errp) ||
         !accel_choose(o->accels->len ? o->accels->str : NULL, errp) || !displays_prepare(o, errp) ||
-        !backends_create(o, errp) || !main_create_machine(o, errp) || !backends_add_devices(o, errp) ||
+        !main_check_smm(o, errp) || !backends_create(o, errp) || !main_create_machine(o, errp) || !backends_add_devices(o, errp) ||
         !displays_create(o, errp)) {
         return false;
     }

@@ -169,9 +169,11 @@ static bool optargs_machine_hints(Options *o, KeyVal *kv, Error **errp)
     return true;
 }
 
-static bool optargs_smm(KeyVal *kv, bool *smm, Error **errp)
+static bool optargs_smm(KeyVal *kv, bool *smm, bool *said_on, Error **errp)
 {
     const char *v = keyval_get(kv, "smm");
+    bool on = false;
+    *said_on = v && parse_bool("smm", v, &on, NULL) && on;
     if (v && !strcmp(v, "auto")) {
         *smm = true;
         return true;
@@ -195,7 +197,7 @@ bool optargs_machine(Options *o, const char *value, Error **errp)
     const char *backend = keyval_get(kv, "memory-backend");
     bool ok = keyval_get_bool(kv, "usb", &c->usb, errp) && keyval_get_bool(kv, "hpet", &c->hpet, errp) &&
               keyval_get_bool(kv, "acpi", &c->acpi, errp) && keyval_get_bool(kv, "graphics", &c->graphics, errp) &&
-              optargs_smm(kv, &c->smm, errp) && optargs_machine_fixed(kv, errp) && optargs_machine_hints(o, kv, errp);
+              optargs_smm(kv, &c->smm, &o->smm_on, errp) && optargs_machine_fixed(kv, errp) && optargs_machine_hints(o, kv, errp);
     optargs_copy(kv, "kernel", &c->kernel);
     optargs_copy(kv, "initrd", &c->initrd);
     optargs_copy(kv, "append", &c->append);

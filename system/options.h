@@ -31,6 +31,7 @@ typedef struct Options {
     RamSource ram_source; /* -mem-path, -mem-prealloc */
     char *mem_path;
     bool cpu_pm;
+    bool smm_on;          /* -machine smm=on, not auto */
     bool monitor_none, serial_none, serial_given;
     bool nographic, display_none, default_devices, snapshot, start_paused;
     bool daemonize, mem_lock, list_options;

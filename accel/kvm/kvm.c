@@ -256,6 +256,11 @@ static bool kvm_vcpu_init(Vcpu *v, Error **errp)
     return ok;
 }
 
+static bool kvm_has_smm(void)
+{
+    return kvm.has_smm;
+}
+
 static const AccelClass kvm_class = {
     .name = "kvm",
     .desc = "the host's processor, by Linux's KVM",
@@ -268,5 +273,6 @@ static const AccelClass kvm_class = {
     .state_get = kvm_state_get,
     .state_put = kvm_state_put,
     .debug_changed = kvm_debug_changed,
+    .has_smm = kvm_has_smm,
 };
 ACCEL_REGISTER(kvm_class);
