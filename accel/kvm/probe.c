@@ -148,13 +148,16 @@ static char *probe_missing(int fd)
 }
 
 /*
- * Protected mode with paging and a page fault: what every ordinary guest does in its first milliseconds, and what a KVM made
- * for firmware or for one kind of guest only (one on top of another hypervisor without hardware support) stumbles over.
- * Linear 0x400000 is mapped to 0; the code reads MSR 0x10a-like identification (here: IA32_EFER), turns CR0.WP on and
- * halts.
+ * A few instructions of 64-bit code and a loop of 8,000: what a KVM made for firmware or for one kind of guest only (one
+ * without hardware support) either stumbles over or interprets, at a microsecond or two an instruction, so that an ordinary
+ * guest would need hours to start.  Linear 0x400000 is mapped to 0.
  */
 enum { TRIAL_SIZE = 0x5000, TRIAL_CODE = 0x1000, TRIAL_TABLES = 0x2000 };
+enum { TRIAL_RUNS = 3, TRIAL_LIMIT_US = 3000 }; /* the best of these; hardware needs some 10 us, one in software in a nest some 100 */
 static const uint8_t trial_code[] = {
+    0xb9, 0xa0, 0x0f, 0x00, 0x00,             /* mov $4000, %ecx */
+    0xff, 0xc9,                               /* 1: dec %ecx */
+    0x75, 0xfc,                               /* jnz 1b */
     0xb9, 0x80, 0x00, 0x00, 0xc0,             /* mov $0xc0000080, %ecx */
     0x0f, 0x32,                               /* rdmsr */
     0x0f, 0x20, 0xc0,                         /* mov %cr0, %rax */
@@ -187,7 +190,15 @@ static void trial_memory(uint8_t *mem)
     st_le64(mem + TRIAL_TABLES + 0x2000 + 16, 0x83); /* and again at 4 MiB */
 }
 
-static bool trial_run(int vcpu, struct kvm_run *run)
+static int64_t trial_cpu_us(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
+    return (int64_t)t.tv_sec * 1000000 + t.tv_nsec / 1000;
+}
+
+/* From the beginning to the port access; *us: CPU time of it. */
+static bool trial_run(int vcpu, struct kvm_run *run, int64_t *us)
 {
     struct kvm_sregs s;
     struct kvm_regs r;
@@ -198,15 +209,18 @@ static bool trial_run(int vcpu, struct kvm_run *run)
     if (ioctl(vcpu, KVM_SET_SREGS, &s) < 0 || ioctl(vcpu, KVM_SET_REGS, &r) < 0) {
         return false;
     }
+    int64_t before = trial_cpu_us();
     int rc;
     do {
         rc = ioctl(vcpu, KVM_RUN, 0);
     } while (rc < 0 && errno == EINTR);
+    *us = trial_cpu_us() - before;
     return rc == 0 && run->exit_reason == KVM_EXIT_IO && run->io.port == 0xf4 &&
            *((uint8_t *)run + run->io.data_offset) == trial_code[0];
 }
 
-static bool trial(int fd, int vm)
+/* *slow: it works, but is interpreted. */
+static bool trial(int fd, int vm, bool *slow)
 {
     int size = ioctl(fd, KVM_GET_VCPU_MMAP_SIZE, 0);
     uint8_t *mem = mmap(NULL, TRIAL_SIZE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
@@ -220,7 +234,13 @@ static bool trial(int fd, int vm)
     if (vcpu >= 0) {
         struct kvm_run *run = mmap(NULL, (size_t)size, PROT_READ | PROT_WRITE, MAP_SHARED, vcpu, 0);
         if (run != MAP_FAILED) {
-            ok = trial_run(vcpu, run);
+            int64_t best = INT64_MAX, us = 0;
+            ok = true;
+            for (unsigned n = 0; ok && n < TRIAL_RUNS && best > TRIAL_LIMIT_US; n++) {
+                ok = trial_run(vcpu, run, &us);
+                best = MIN(best, us);
+            }
+            *slow = best > TRIAL_LIMIT_US;
             munmap(run, (size_t)size);
         }
         close(vcpu);
@@ -229,13 +249,18 @@ static bool trial(int fd, int vm)
     return ok;
 }
 
-static char *probe_special(void)
+static char *probe_special(bool slow)
 {
-    if (g_file_test("/sys/module/kvm_pvm", G_FILE_TEST_IS_DIR)) {
-        return g_strdup(DEVICE " is that of PVM, which runs without VT-x or AMD-V and takes guests that know it only: ordinary ones "
-                        "stop in it; use -accel tcg, or a host whose processor shows vmx or svm in /proc/cpuinfo");
-    }
-    return NULL;
+    bool pvm = g_file_test("/sys/module/kvm_pvm", G_FILE_TEST_IS_DIR);
+    return g_strdup_printf(DEVICE "%s cannot run ordinary guests: in a trial %s; use -accel tcg, or a host whose processor shows vmx "
+                           "or svm in /proc/cpuinfo", pvm ? " is that of PVM, which works without VT-x and AMD-V, and" : "",
+                           slow ? "it interpreted every instruction" : "it failed at a few instructions in 64-bit mode");
+}
+
+/* Said by the environment, for tests: an interpreting KVM is good enough for firmware. */
+static bool probe_firmware_will_do(void)
+{
+    return g_strcmp0(g_getenv("RHEA_KVM_FIRMWARE"), "1") == 0;
 }
 
 bool kvm_probe(char **why)
@@ -251,10 +276,9 @@ bool kvm_probe(char **why)
     if (!*why && vm < 0) {
         *why = probe_vm_error(errno);
     }
-    if (!*why && !trial(fd, vm)) {
-        *why = probe_special();
-        *why = *why ? *why : g_strdup(DEVICE " cannot run ordinary guests: a trial of a few instructions in 64-bit mode failed in it; "
-                                      "use -accel tcg");
+    bool slow = false;
+    if (!*why && (!trial(fd, vm, &slow) || (slow && !probe_firmware_will_do()))) {
+        *why = probe_special(slow);
     }
     if (vm >= 0) {
         close(vm);
