@@ -185,7 +185,7 @@ endif
 .PHONY: asan
 
 RUN_TESTS := tests/run --build $(BUILD)
-.PHONY: check check-unit check-qtest check-cli check-guest check-boot check-kvm check-fuzz check-style check-slow check-clang bench
+.PHONY: check check-unit check-qtest check-cli check-guest check-boot check-kvm check-fuzz check-style check-slow check-clang bench bench-kvm
 check: all guests test-programs asan guest-kernels | deps-test
 	@$(RUN_TESTS) style unit state image qtest cli guest fuzz boot kvm
 check-unit: $(LINKED_TESTS)
@@ -216,6 +216,9 @@ bench: all $(BENCH_GUESTS) $(BUILD)/bench/root.cpio
 	@RHEA_BUILD=$(BUILD) tests/bench/run $(BENCH)
 .PHONY: bench-programs
 bench-programs: $(BENCH_GUESTS) $(BUILD)/bench/root.cpio
+
+bench-kvm: all guests guest-kernels $(BENCH_GUESTS) | deps-test
+	@RHEA_BUILD=$(abspath $(BUILD)) tests/kvm/bench
 
 .PHONY: run
 run: all guests | deps-run

@@ -102,6 +102,7 @@ void kvm_xsave_init(void); /* where components lie */
 /* verify.c: -accel kvm,verify=on */
 void kvm_verify_take(Vcpu *v);
 void kvm_verify_compare(Vcpu *v);
+void kvm_verify_drop(Vcpu *v); /* it was changed on purpose */
 void kvm_verify_free(KvmVcpu *k);
 
 /* cpuid.c */

@@ -58,6 +58,7 @@ static void run_take_init(Vcpu *v)
     kvm_state_get(v);
     bql_unlock();
     x86_take_start(x86_cpu(v));
+    kvm_verify_drop(v);
     bql_lock();
     kvm_state_put(v);
     bql_unlock();

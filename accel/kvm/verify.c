@@ -76,6 +76,13 @@ void kvm_verify_take(Vcpu *v)
     k->verify->full = true;
 }
 
+void kvm_verify_drop(Vcpu *v)
+{
+    if (kvm_vcpu(v)->verify) {
+        kvm_vcpu(v)->verify->full = false;
+    }
+}
+
 static void verify_report(const Vcpu *v, const char *what, unsigned at, uint64_t was, uint64_t is)
 {
     error_report("kvm: verify: CPU %u: %s 0x%x was 0x%" PRIx64 " and is 0x%" PRIx64, v->index, what, at, was, is);

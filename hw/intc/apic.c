@@ -194,7 +194,7 @@ void apic_set_lint(Apic *a, unsigned n, bool level)
     uint8_t bit = 1u << n;
     bool rising = level && !(a->lint & bit);
     a->lint = level ? a->lint | bit : a->lint & ~bit;
-    if (rising) {
+    if (rising && !a->bus->kernel) {
         apic_local(a, LVT_LINT0 + n);
     }
     apic_update(a);
