@@ -186,9 +186,9 @@ endif
 .PHONY: asan
 
 RUN_TESTS := tests/run --build $(BUILD)
-.PHONY: check check-unit check-qtest check-cli check-guest check-boot check-fuzz check-style check-slow check-clang bench
+.PHONY: check check-unit check-qtest check-cli check-guest check-boot check-kvm check-fuzz check-style check-slow check-clang bench bench-kvm
 check: all guests test-programs asan guest-kernels | deps-test
-	@$(RUN_TESTS) style unit state image qtest cli guest fuzz boot
+	@$(RUN_TESTS) style unit state image qtest cli guest fuzz boot kvm
 check-unit: $(LINKED_TESTS)
 	@$(RUN_TESTS) unit state image
 check-qtest: all $(QTESTS)
@@ -199,6 +199,8 @@ check-guest: all guests
 	@$(RUN_TESTS) guest
 check-boot: all guest-kernels | deps-test
 	@$(RUN_TESTS) boot
+check-kvm: all guests guest-kernels | deps-test
+	@$(RUN_TESTS) kvm
 check-fuzz: asan
 	@$(RUN_TESTS) fuzz
 check-style:
@@ -215,6 +217,9 @@ bench: all $(BENCH_GUESTS) $(BUILD)/bench/root.cpio
 	@RHEA_BUILD=$(BUILD) tests/bench/run $(BENCH)
 .PHONY: bench-programs
 bench-programs: $(BENCH_GUESTS) $(BUILD)/bench/root.cpio
+
+bench-kvm: all guests guest-kernels $(BENCH_GUESTS) | deps-test
+	@RHEA_BUILD=$(abspath $(BUILD)) tests/kvm/bench
 
 .PHONY: run
 run: all guests | deps-run
@@ -240,7 +245,7 @@ define HELP
 make                  the programs, in build/
 make run              boot Debian's kernel to a shell here; installs what is missing. Ctrl-A x leaves
 make check            all tests but the slow ones; installs what is missing
-  check-style check-unit check-qtest check-cli check-guest check-boot check-fuzz    one group of them
+  check-style check-unit check-qtest check-cli check-guest check-boot check-kvm check-fuzz    one group of them
 make check-slow       the slow tests
 make check-clang      compile everything with clang, into build/clang
 make bench            measure beside Debian's QEMU; BENCH="--help" lists options

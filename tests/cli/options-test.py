@@ -95,7 +95,6 @@ def not_there_yet():
     fails("-vnc", ":1", parts=["displays come with a later version", "-nographic"])
     fails("-display", "sdl", parts=["later"])
     fails("-vga", "cirrus", parts=["later", "std"])
-    fails("-M", "none", "-accel", "kvm", parts=["not built into", "tcg"])
     fails("-qmp", "stdio", parts=["not there yet"])
     fails("-sandbox", "on", parts=["-sandbox off"])
     fails("-object", "rng-random,id=r", parts=["not there yet"])
