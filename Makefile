@@ -35,7 +35,9 @@ build/config.mk: build/config.stamp
 
 FOLDERS := util block net audio chardev ui migration system target/i386 accel accel/* hw/* monitor gdb
 SRCS := $(wildcard $(addsuffix /*.c,$(FOLDERS)))
+# A program is tools/rhea-NAME.c with tools/NAME-*.c, and what all of them share: tools/tool*.c.
 TOOL_SRCS := $(wildcard tools/*.c)
+TOOL_MAINS := $(wildcard tools/rhea-*.c)
 
 # Optional parts: files built when configure found the part's library, and the files built in their place
 # when it did not (those say which package was missing). One row per part of configure's table.
@@ -54,7 +56,8 @@ UTIL_OBJS := $(filter $(OBJ)/util/%,$(OBJS))
 BLOCK_OBJS := $(filter $(OBJ)/block/%,$(OBJS))
 
 EMULATOR := $(if $(wildcard system/main.c),$(BUILD)/rhea-system-x86_64)
-TOOLS := $(patsubst tools/%.c,$(BUILD)/%,$(TOOL_SRCS))
+TOOLS := $(patsubst tools/%.c,$(BUILD)/%,$(TOOL_MAINS))
+tool_objs = $(patsubst %.c,$(OBJ)/%.o,$(wildcard tools/$(1:rhea-%=%)-*.c tools/tool*.c))
 
 # ---- flags ---------------------------------------------------------------------------------------------------
 
@@ -89,7 +92,8 @@ $(OBJ)/%.o: %.c build/config.mk
 $(BUILD)/rhea-system-x86_64: $(OBJS)
 	$(call say,LINK,$@)$(CC) $(ALL_LDFLAGS) -o $@ $(OBJS) $(LIBS)
 
-$(TOOLS): $(BUILD)/%: $(OBJ)/tools/%.o $(UTIL_OBJS) $(BLOCK_OBJS)
+.SECONDEXPANSION:
+$(TOOLS): $(BUILD)/%: $(OBJ)/tools/%.o $$(call tool_objs,$$*) $(UTIL_OBJS) $(BLOCK_OBJS)
 	$(call say,LINK,$@)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBS)
 
 # ---- firmware: ACPI tables from ASL, option ROMs and their kin from assembler ----------------------------------

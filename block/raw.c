@@ -149,10 +149,7 @@ static const BlockOpt block_raw_options[] = {
 };
 
 static const BlockOpt block_raw_create_options[] = {
-    { "extent_size_hint", BLOCK_OPT_SIZE, NULL, NULL, "Extent size hint for the image file, 0 to disable" },
-    { "nocow", BLOCK_OPT_BOOL, "off", NULL, "Turn off copy-on-write (valid only on btrfs)" },
-    { "preallocation", BLOCK_OPT_ENUM, "off", "off|falloc|full", "Preallocation mode (allowed values: off, falloc, full)" },
-    { "size", BLOCK_OPT_SIZE, "0", NULL, "Virtual disk size" },
+    { "size", BLOCK_OPT_SIZE, NULL, NULL, "Virtual disk size" },
     { NULL },
 };
 

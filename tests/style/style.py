@@ -41,7 +41,7 @@ LIBRARIES = {
     "png.h": ["ui/*"],
     "pixman.h": ["ui/*"],
     "zlib.h": ["block/*", "migration/*", "tests/*", "tools/*"],
-    "jansson.h": ["monitor/*", "system/*", "block/*", "tests/*"],
+    "jansson.h": ["monitor/*", "system/*", "block/*", "tests/*", "tools/*"],
 }
 FOLDERS = ["util", "block", "net", "audio", "chardev", "ui", "migration", "system", "target", "accel", "hw", "monitor", "gdb",
            "tools", "pc-bios", "tests", "scripts", "configure", "Makefile"]
