@@ -67,7 +67,8 @@ static int block_raw_status(BlockNode *n, uint64_t off, uint64_t len, BlockStatu
     BlockRaw *r = n->opaque;
     uint64_t have = n->file->size > r->offset ? n->file->size - r->offset : 0;
     if (off >= have) { /* the last sector is longer than the file */
-        *out = (BlockStatus){ .flags = BLOCK_STATUS_ZERO | BLOCK_STATUS_ALLOCATED, .len = len };
+        *out = (BlockStatus){ .flags = BLOCK_STATUS_ZERO | BLOCK_STATUS_ALLOCATED | BLOCK_STATUS_OFFSET, .len = len,
+                              .offset = r->offset + off, .file = n->file };
         return 0;
     }
     int ret = block_node_status(n->file, r->offset + off, len, out);

@@ -67,6 +67,7 @@ static int compare_data(const Compare *c, uint64_t off, size_t len)
 
 static int compare_common(Compare *c)
 {
+    const unsigned compared = BLOCK_STATUS_ALLOCATED | BLOCK_STATUS_DATA | BLOCK_STATUS_ZERO | BLOCK_STATUS_EOF;
     uint64_t end = MIN(c->size[0], c->size[1]);
     for (uint64_t off = 0; off < end;) {
         BlockStatus st[2];
@@ -76,7 +77,7 @@ static int compare_common(Compare *c)
             return ret;
         }
         uint64_t len = MIN(st[0].len, st[1].len);
-        if (c->strict && (st[0].flags ^ st[1].flags) & (BLOCK_STATUS_ALLOCATED | BLOCK_STATUS_DATA | BLOCK_STATUS_ZERO)) {
+        if (c->strict && (st[0].flags ^ st[1].flags) & compared) {
             return compare_differs(c, "Strict mode: Offset %" PRIu64 " block status mismatch!", off);
         }
         bool zero[2] = { st[0].flags & BLOCK_STATUS_ZERO, st[1].flags & BLOCK_STATUS_ZERO };
@@ -245,7 +246,7 @@ static int bench_image(Bench *b)
     printf("Sending %" PRIu64 " %s requests, %" PRIu64 " bytes each, %" PRIu64 " in parallel (starting at offset %" PRIu64
            ", step size %" PRIu64 ")\n", b->count, b->write ? "write" : "read", b->buffer, b->depth, b->offset, b->step);
     if (b->flush_interval) {
-        printf("Sending flush every %" PRIu64 " %srequests\n", b->flush_interval, b->drain ? "" : "in-flight ");
+        printf("Sending flush every %" PRIu64 " requests\n", b->flush_interval);
     }
     b->pos = b->offset;
     pthread_mutex_init(&b->lock, NULL);

@@ -266,6 +266,7 @@ void tool_print_completion(const char *program, const ToolCommand *const *comman
         fprintf(f, "%s ", block_driver_name(d));
     }
     fprintf(f, "\"\n    elif case $cur in -*) false ;; *) true ;; esac; then\n"
-            "        COMPREPLY=($(compgen -f -- \"$cur\"))\n        return\n    fi\n    COMPREPLY=($(compgen -W \"$words\" -- \"$cur\"))\n}\ncomplete -o filenames -F _%s %s\n",
+            "        COMPREPLY=($(compgen -f -- \"$cur\"))\n        return\n    fi\n"
+            "    COMPREPLY=($(compgen -W \"$words\" -- \"$cur\"))\n}\ncomplete -o filenames -F _%s %s\n",
             strchr(program, '-') + 1, program);
 }
