@@ -39,9 +39,15 @@ TOOL_SRCS := $(wildcard tools/*.c)
 
 # Optional parts: files built when configure found the part's library, and the files built in their place
 # when it did not (those say which package was missing). One row per part of configure's table.
-OPTIONAL := png
+OPTIONAL := png zstd deflate nettle
 WITH_png := ui/png.c
 WITHOUT_png := ui/png-none.c
+WITH_zstd := block/qcow2-zstd.c
+WITHOUT_zstd := block/qcow2-zstd-none.c
+WITH_deflate := block/qcow2-deflate.c
+WITHOUT_deflate := block/qcow2-deflate-none.c
+WITH_nettle := block/cipher-nettle.c
+WITHOUT_nettle := block/cipher-none.c
 
 SRCS := $(filter-out $(foreach part,$(OPTIONAL),$(if $(HAVE_$(part)),$(WITHOUT_$(part)),$(WITH_$(part)))),$(SRCS))
 

@@ -40,6 +40,9 @@ LIBRARIES = {
     "urcu*": ["system/*", "util/*"],
     "png.h": ["ui/*"],
     "pixman.h": ["ui/*"],
+    "zstd.h": ["block/qcow2-zstd*", "tests/*"],
+    "libdeflate.h": ["block/qcow2-deflate*"],
+    "nettle/*": ["block/cipher-nettle*"],
     "zlib.h": ["block/*", "migration/*", "tests/*", "tools/*"],
     "jansson.h": ["monitor/*", "system/*", "block/*", "tests/*"],
 }
