@@ -28,7 +28,10 @@ typedef struct BlockFormatOps {
     const BlockOpt *create_opts, *amend_opts;
     /* 0..100: how sure it is that an image that begins with @head (@len bytes, at most 2048) is of this format. */
     int (*probe)(const uint8_t *head, size_t len);
-    /* [main] Makes an empty image in @file (writable, of any content); @o by create_opts.  @filename: as the user named it. */
+    /*
+     * [main] Makes an empty image in @file (writable, of length 0 unless it is a device).  @o: create_opts and, behind them, what the
+     * protocol takes and they do not ("preallocation" of a plain file).  @filename: as the user named it.
+     */
     bool (*create)(BlockNode *file, const char *filename, BlockOpts *o, Error **errp);
     bool (*amend)(BlockNode *n, BlockOpts *o, bool force, const BlockProgress *p, Error **errp); /* [main] */
     bool (*check)(BlockNode *n, unsigned fix, const BlockProgress *p, BlockCheck *out, Error **errp); /* [main] */
@@ -179,6 +182,8 @@ bool block_is_zero(const void *buf, size_t len);
 
 /* file.c: an unlinked temporary file of @size bytes, all hole; for overlays. */
 BlockNode *block_file_temporary(uint64_t size, Error **errp);
+/* For a new file: no copy-on-write (btrfs), and how large its extents should be; both as far as the file system does it. */
+void block_file_hints(BlockNode *file, bool nocow, uint64_t extent_size);
 /* Makes sure that there is a plain file.  @made: it was not there before. */
 bool block_file_create(const char *filename, bool *made, Error **errp);
 /* file-lock.c */

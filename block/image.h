@@ -149,7 +149,7 @@ bool block_opt_given(const BlockOpts *o, const char *name); /* the user said it 
 const char *block_opt_str(const BlockOpts *o, const char *name); /* NULL: not said and no default */
 bool block_opt_bool(const BlockOpts *o, const char *name);       /* false when not said and no default */
 uint64_t block_opt_uint(const BlockOpts *o, const char *name);   /* also for sizes; 0 when not said and no default */
-unsigned block_opt_enum(const BlockOpts *o, const char *name);   /* index in values; asserts that there is a default */
+unsigned block_opt_enum(const BlockOpts *o, const char *name);   /* index in values; 0 when not said and no default */
 
 typedef enum BlockPrealloc { BLOCK_PREALLOC_OFF, BLOCK_PREALLOC_METADATA, BLOCK_PREALLOC_FALLOC, BLOCK_PREALLOC_FULL } BlockPrealloc;
 #define BLOCK_PREALLOC_VALUES "off|metadata|falloc|full"
@@ -164,7 +164,7 @@ const BlockDriver *block_driver_find(const char *name); /* NULL: none */
 const BlockDriver *block_driver_next(const BlockDriver *after); /* all, by name; NULL: the first */
 const char *block_driver_name(const BlockDriver *drv);
 bool block_driver_is_protocol(const BlockDriver *drv);
-/* What "-o help" lists; NULL: the format cannot be created (amended). */
+/* What "-o help" lists, in the order of the "Formatting" line, which shows those given or with a default; NULL: cannot be done. */
 const BlockOpt *block_driver_create_opts(const BlockDriver *drv);
 const BlockOpt *block_driver_amend_opts(const BlockDriver *drv);
 const BlockOpt *block_driver_open_opts(const BlockDriver *drv);

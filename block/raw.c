@@ -67,7 +67,8 @@ static int block_raw_status(BlockNode *n, uint64_t off, uint64_t len, BlockStatu
     BlockRaw *r = n->opaque;
     uint64_t have = n->file->size > r->offset ? n->file->size - r->offset : 0;
     if (off >= have) { /* the last sector is longer than the file */
-        *out = (BlockStatus){ .flags = BLOCK_STATUS_ZERO | BLOCK_STATUS_ALLOCATED, .len = len };
+        *out = (BlockStatus){ .flags = BLOCK_STATUS_ZERO | BLOCK_STATUS_ALLOCATED | BLOCK_STATUS_OFFSET, .len = len,
+                              .offset = r->offset + off, .file = n->file };
         return 0;
     }
     int ret = block_node_status(n->file, r->offset + off, len, out);
@@ -149,10 +150,7 @@ static const BlockOpt block_raw_options[] = {
 };
 
 static const BlockOpt block_raw_create_options[] = {
-    { "extent_size_hint", BLOCK_OPT_SIZE, NULL, NULL, "Extent size hint for the image file, 0 to disable" },
-    { "nocow", BLOCK_OPT_BOOL, "off", NULL, "Turn off copy-on-write (valid only on btrfs)" },
-    { "preallocation", BLOCK_OPT_ENUM, "off", "off|falloc|full", "Preallocation mode (allowed values: off, falloc, full)" },
-    { "size", BLOCK_OPT_SIZE, "0", NULL, "Virtual disk size" },
+    { "size", BLOCK_OPT_SIZE, NULL, NULL, "Virtual disk size" },
     { NULL },
 };
 

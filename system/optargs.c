@@ -466,6 +466,7 @@ void options_init(Options *o)
     o->drives = g_ptr_array_new_with_free_func(options_free_keyval);
     o->blockdevs = g_ptr_array_new_with_free_func(g_free);
     o->objects = g_ptr_array_new_with_free_func(g_free);
+    o->vncs = g_ptr_array_new_with_free_func(g_free);
 }
 
 void options_free(Options *o)
@@ -476,12 +477,13 @@ void options_free(Options *o)
     for (unsigned i = 0; i < G_N_ELEMENTS(strings); i++) {
         g_free((char *)*strings[i]);
     }
-    char *const own[] = { o->machine, o->memory_backend, o->pidfile, o->debugcon, o->qtest, o->qtest_log, o->log_items,
+    char *const own[] = { o->machine, o->keymap, o->memory_backend, o->pidfile, o->debugcon, o->qtest, o->qtest_log, o->log_items,
                           o->log_file, o->topic };
     for (unsigned i = 0; i < G_N_ELEMENTS(own); i++) {
         g_free(own[i]);
     }
-    GPtrArray *const lists[] = { o->chardevs, o->serials, o->devices, o->monitors, o->drives, o->blockdevs, o->objects, o->cfg.smbios_args,
+    GPtrArray *const lists[] = { o->chardevs, o->serials, o->devices, o->monitors, o->drives, o->blockdevs, o->objects, o->vncs,
+                                 o->cfg.smbios_args,
                                  o->cfg.acpitable_args, o->cfg.fw_cfg_args };
     for (unsigned i = 0; i < G_N_ELEMENTS(lists); i++) {
         if (lists[i]) {
