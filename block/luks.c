@@ -252,7 +252,8 @@ int luks_slot_try(const Luks *l, unsigned i, const void *pass, size_t len, const
         luks_cipher_run(c, false, 0, plain, bytes);
         if (af_fold(l, plain, s->stripes, key, errp)) {
             af_xor(key, plain + (size_t)(s->stripes - 1) * l->key_bytes, l->key_bytes);
-            if (hash_pbkdf2(l->hash, key, l->key_bytes, l->digest_salt, sizeof(l->digest_salt), l->digest_iterations, digest, DIGEST, errp)) {
+            if (hash_pbkdf2(l->hash, key, l->key_bytes, l->digest_salt, sizeof(l->digest_salt), l->digest_iterations, digest, DIGEST,
+                            errp)) {
                 result = !memcmp(digest, l->digest, DIGEST);
             }
         }

@@ -96,7 +96,8 @@ static int downgrade_zeros(Qcow2 *q, const BlockProgress *p)
 static const char *downgrade_hindrance(const Qcow2 *q)
 {
     return q->h.incompat & QCOW2_INCOMPAT_EXTL2 ? "extended L2 entries" : q->h.incompat & QCOW2_INCOMPAT_COMPRESSION ? "zstd compression"
-         : q->h.incompat & QCOW2_INCOMPAT_DATA_FILE ? "an external data file" : q->h.refcount_order != 4 ? "refcounts that are not of 16 bits"
+         : q->h.incompat & QCOW2_INCOMPAT_DATA_FILE ? "an external data file"
+         : q->h.refcount_order != 4 ? "refcounts that are not of 16 bits"
          : q->h.has_bitmaps ? "bitmaps" : q->snapshots->len ? "snapshots (which may hold zero clusters)" : NULL;
 }
 

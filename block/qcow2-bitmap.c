@@ -582,7 +582,8 @@ static bool qcow2_bitmap_add(BlockNode *n, const char *name, uint64_t granularit
         b->flags = enabled ? BITMAP_AUTO : 0;
         b->name = g_strdup(name);
         if (bitmap_bytes(q, b) > BITMAP_MAX_BYTES) {
-            error_set(errp, "a bitmap of granularity %" PRIu64 " for a disk of %" PRIu64 " bytes would be too large", granularity, q->h.size);
+            error_set(errp, "a bitmap of granularity %" PRIu64 " for a disk of %" PRIu64 " bytes would be too large", granularity,
+                      q->h.size);
             bitmap_free(b);
             return false;
         }

@@ -91,15 +91,15 @@ static bool check_packed(Qcow2Check *k, const CheckTable *t, uint64_t guest, uin
     uint64_t off, bytes;
     qcow2_compressed_extent(q, e, &off, &bytes);
     if (q->data || e & QCOW2_COPIED || off >> 56 || qcow2_cluster(q, off) >= k->file_clusters || off < q->cluster_size) {
-        qcow2_check_corrupt(k, "the compressed cluster at guest offset 0x%" PRIx64 "%s is said to be at 0x%" PRIx64 "%s", guest, t->where, off,
-                            e & QCOW2_COPIED ? " and not to be compressed at once" : ", where it cannot be");
+        qcow2_check_corrupt(k, "the compressed cluster at guest offset 0x%" PRIx64 "%s is said to be at 0x%" PRIx64 "%s", guest,
+                            t->where, off, e & QCOW2_COPIED ? " and not to be compressed at once" : ", where it cannot be");
         return false;
     }
     uint64_t first = qcow2_cluster(q, off), last = qcow2_cluster(q, off + bytes - 1);
     for (uint64_t c = first; c <= last; c++) {
         if (!check_ref(k, c)) {
-            qcow2_check_corrupt(k, "cluster 0x%" PRIx64 " is referred to too often (guest offset 0x%" PRIx64 "%s)", c << q->cluster_bits, guest,
-                                t->where);
+            qcow2_check_corrupt(k, "cluster 0x%" PRIx64 " is referred to too often (guest offset 0x%" PRIx64 "%s)",
+                                c << q->cluster_bits, guest, t->where);
             while (c-- > first) {
                 qcow2_count_add(&k->counts, c, -1);
             }
@@ -148,7 +148,8 @@ static bool check_odd(Qcow2Check *k, CheckTable *t, uint64_t guest, uint8_t *p)
     }
     if (q->data) {
         if (host && host != guest) {
-            qcow2_check_corrupt(k, "guest offset 0x%" PRIx64 " is said to be at 0x%" PRIx64 " of the data file, where it cannot be", guest, host);
+            qcow2_check_corrupt(k, "guest offset 0x%" PRIx64 " is said to be at 0x%" PRIx64 " of the data file, where it cannot be",
+                                guest, host);
             return false;
         }
         return true;
@@ -215,8 +216,8 @@ static void check_entries(Qcow2Check *k, CheckTable *t, uint8_t *table)
             }
         }
         if (!check_ref(k, cluster)) {
-            qcow2_check_corrupt(k, "cluster 0x%" PRIx64 " is referred to too often (guest offset 0x%" PRIx64 "%s)", cluster << q->cluster_bits,
-                                guest, t->where);
+            qcow2_check_corrupt(k, "cluster 0x%" PRIx64 " is referred to too often (guest offset 0x%" PRIx64 "%s)",
+                                cluster << q->cluster_bits, guest, t->where);
             st_be64(table + at, q->h.version >= 3 && q->nsub == 1 ? QCOW2_ZERO : 0);
             if (q->nsub > 1) {
                 st_be64(table + at + 8, (uint64_t)UINT32_MAX << 32);
@@ -250,8 +251,8 @@ static bool check_l1_entry(Qcow2Check *k, uint64_t i, uint64_t *e, const char *w
     if (qcow2_in_cluster(q, off) || qcow2_cluster(q, off) >= k->file_clusters || (off && kind == QCOW2_KIND_HEADER) ||
         kind == QCOW2_KIND_L1) {
         if (off) {
-            qcow2_check_corrupt(k, "entry %" PRIu64 " of the L1 table%s refers to an L2 table at 0x%" PRIx64 ", where none can be", i, where,
-                                off);
+            qcow2_check_corrupt(k, "entry %" PRIu64 " of the L1 table%s refers to an L2 table at 0x%" PRIx64 ", where none can be", i,
+                                where, off);
         }
         *e = 0;
         return false;
@@ -392,11 +393,11 @@ static void check_cluster(Qcow2Check *k, uint64_t cluster, uint64_t has, uint64_
     uint64_t off = cluster << k->q->cluster_bits;
     if (has > want) {
         k->leaks++;
-        qcow2_check_say(k, want ? "Leaked cluster 0x%" PRIx64 ": its refcount is %" PRIu64 ", but there are %" PRIu64 " references"
-                                : "Leaked cluster 0x%" PRIx64 ": its refcount is %" PRIu64 ", but nothing refers to it (%" PRIu64 ")", off, has, want);
+        qcow2_check_say(k, "Leaked cluster 0x%" PRIx64 ": its refcount is %" PRIu64 ", but there are %" PRIu64 " references", off, has,
+                        want);
     } else if (has < want) {
-        qcow2_check_corrupt(k, "cluster 0x%" PRIx64 " has refcount %" PRIu64 ", but there are %" PRIu64 " references: it could be overwritten",
-                            off, has, want);
+        qcow2_check_corrupt(k, "cluster 0x%" PRIx64 " has refcount %" PRIu64 ", but there are %" PRIu64 " references: it could be "
+                            "overwritten", off, has, want);
     }
 }
 
@@ -512,8 +513,8 @@ static bool check_failed(Qcow2Check *k, int ret, Error **errp)
 }
 
 /* Counts what is there now; with @quiet only numbers. */
-static bool check_once(Qcow2 *q, BlockCheck *out, const BlockProgress *p, bool quiet, uint64_t *corruptions, uint64_t *leaks, bool *leaks_only,
-                       bool fix_leaks, Error **errp)
+static bool check_once(Qcow2 *q, BlockCheck *out, const BlockProgress *p, bool quiet, bool fix_leaks, uint64_t *corruptions,
+                       uint64_t *leaks, Error **errp)
 {
     Qcow2Check k;
     if (!check_begin(&k, q, out, p, errp)) {
@@ -527,7 +528,6 @@ static bool check_once(Qcow2 *q, BlockCheck *out, const BlockProgress *p, bool q
     *corruptions = k.corruptions;
     *leaks = k.leaks;
     out->image_end_offset = k.end << q->cluster_bits;
-    *leaks_only = !k.bad_refcounts;
     bool ok = true;
     if (fix_leaks && k.leaks && !k.bad_refcounts) {
         ok = qcow2_repair_leaks(&k, errp);
@@ -574,7 +574,6 @@ bool qcow2_check(BlockNode *n, unsigned fix, const BlockProgress *p, BlockCheck 
 {
     Qcow2 *q = n->opaque;
     uint64_t corruptions, leaks, rest, rest_leaks;
-    bool in_place;
     if (!n->how.readonly && !q->corrupt) {
         int ret = q->l2.slots ? qcow2_settle(q) : 0;
         if (ret < 0 && !n->how.for_check) {
@@ -583,7 +582,7 @@ bool qcow2_check(BlockNode *n, unsigned fix, const BlockProgress *p, BlockCheck 
         }
     }
     fix = n->how.readonly ? 0 : fix;
-    if (!check_once(q, out, p, false, &corruptions, &leaks, &in_place, fix == BLOCK_FIX_LEAKS, errp)) {
+    if (!check_once(q, out, p, false, fix == BLOCK_FIX_LEAKS, &corruptions, &leaks, errp)) {
         return false;
     }
     out->corruptions = corruptions;
@@ -593,10 +592,10 @@ bool qcow2_check(BlockNode *n, unsigned fix, const BlockProgress *p, BlockCheck 
         return false;
     }
     if (errors || (fix && leaks)) {
-        if (!check_once(q, out, NULL, true, &rest, &rest_leaks, &in_place, (fix & BLOCK_FIX_LEAKS) && errors, errp)) {
+        if (!check_once(q, out, NULL, true, (fix & BLOCK_FIX_LEAKS) && errors, &rest, &rest_leaks, errp)) {
             return false;
         }
-        if (errors && rest_leaks && !check_once(q, out, NULL, true, &rest, &rest_leaks, &in_place, false, errp)) {
+        if (errors && rest_leaks && !check_once(q, out, NULL, true, false, &rest, &rest_leaks, errp)) {
             return false;
         }
         out->corruptions_fixed = corruptions > rest ? corruptions - rest : 0;

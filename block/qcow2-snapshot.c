@@ -311,7 +311,8 @@ static bool work_walk(SnapshotWork *w, const uint64_t *l1, uint64_t n, int delta
     if (ret == -ERANGE && delta > 0) {
         error_set(errp, "a snapshot needs a cluster of '%s' to be referred to more often than its refcounts of %u bits can tell",
                   w->q->n->filename, 1u << w->q->h.refcount_order);
-        error_add_hint(errp, "Delete a snapshot, or widen them: `rhea-img amend -o refcount_bits=%u`.", MIN(64, 2u << w->q->h.refcount_order));
+        error_add_hint(errp, "Delete a snapshot, or widen them: `rhea-img amend -o refcount_bits=%u`.",
+                       MIN(64, 2u << w->q->h.refcount_order));
     } else if (ret < 0) {
         error_set_errno(errp, -ret, "the tables or refcounts of '%s' are damaged", w->q->n->filename);
         error_add_hint(errp, "`rhea-img check` tells more.");

@@ -193,22 +193,23 @@ bool qcow2_reload(Qcow2 *q, Error **errp)
 static bool qcow2_open_data_file(Qcow2 *q, const BlockOpts *o, Error **errp)
 {
     bool wanted = q->h.incompat & QCOW2_INCOMPAT_DATA_FILE;
-    if (!wanted && block_opt_given(o, "data-file")) {
-        error_set(errp, "'%s' has no external data file, so data-file= cannot be given", q->n->filename);
-        return false;
-    }
-    if (!wanted || q->n->how.no_io) {
+    Error *err = NULL;
+    if (q->n->how.no_io) {
         return true;
     }
-    Error *err = NULL;
-    q->data = block_open_child(q->n, "data-file", o, q->h.data_file, &err);
-    if (!q->data && !err) {
-        error_set(errp, "'%s' needs an external data file, but does not say which", q->n->filename);
-        error_add_hint(errp, "Name it with data-file.filename=.");
+    q->data = block_open_child(q->n, "data-file", o, wanted ? q->h.data_file : NULL, &err);
+    if (!wanted && q->data) {
+        error_set(&err, "'%s' has no external data file, so data-file= cannot be given", q->n->filename);
+    } else if (wanted && !q->data && !err) {
+        error_set(&err, "'%s' needs an external data file, but does not say which", q->n->filename);
+        error_add_hint(&err, "Name it with data-file.filename=.");
     }
-    error_propagate(errp, err);
-    q->raw_data = q->h.autoclear & QCOW2_AUTOCLEAR_RAW;
-    return q->data;
+    if (err) {
+        error_propagate(errp, err);
+        return false;
+    }
+    q->raw_data = wanted && q->h.autoclear & QCOW2_AUTOCLEAR_RAW;
+    return true;
 }
 
 static bool qcow2_open_marks(Qcow2 *q, Error **errp)
@@ -284,8 +285,8 @@ static bool qcow2_open_crypt(Qcow2 *q, const BlockOpts *o, Error **errp)
     static const char *const names[] = { NULL, "aes", "luks" };
     const char *format = block_opt_str(o, "encrypt.format");
     if (format && g_strcmp0(format, names[q->h.crypt_method])) {
-        error_set(errp, "'%s' is %s%s, not encrypt.format=%s", q->n->filename, q->h.crypt_method ? "encrypted with " : "not encrypted",
-                  q->h.crypt_method ? names[q->h.crypt_method] : "", format);
+        const char *is = q->h.crypt_method ? names[q->h.crypt_method] : "no encryption";
+        error_set(errp, "'%s' has %s, not encrypt.format=%s", q->n->filename, is, format);
         return false;
     }
     if (!q->h.crypt_method || q->n->how.no_io || (q->n->how.for_check && !block_opt_given(o, "encrypt.key-secret"))) {
@@ -317,7 +318,8 @@ static bool qcow2_open(BlockNode *n, BlockOpts *o, Error **errp)
         goto fail;
     }
     qcow2_open_options(q, o);
-    if (!qcow2_cache_options(q, o, errp) || !qcow2_open_caches(q, errp) || !qcow2_open_marks(q, errp) || !qcow2_open_crypt(q, o, errp) || !qcow2_open_dirty(q, errp)) {
+    if (!qcow2_cache_options(q, o, errp) || !qcow2_open_caches(q, errp) || !qcow2_open_marks(q, errp) ||
+        !qcow2_open_crypt(q, o, errp) || !qcow2_open_dirty(q, errp)) {
         goto fail;
     }
     return true;
