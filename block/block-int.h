@@ -133,6 +133,7 @@ struct BlockNode {
     GPtrArray *parents; /* BlockChild *: who refers to it; a drive's has no parent node */
     unsigned refs;
     BlockOpen how;
+    bool guessed; /* its format was probed where a guest may have written: it may not name other files */
     unsigned detect_zeroes; /* 0 off, 1 on, 2 unmap: for the drive on top of it */
     _Atomic uint64_t size; /* bytes; of protocols exact, elsewhere a multiple of BLK_SECTOR */
     void *opaque;    /* drv->opaque_size bytes */

@@ -73,7 +73,7 @@ static int block_raw_status(BlockNode *n, uint64_t off, uint64_t len, BlockStatu
     }
     int ret = block_node_status(n->file, r->offset + off, len, out);
     out->flags = (out->flags & ~(unsigned)BLOCK_STATUS_EOF) | BLOCK_STATUS_ALLOCATED;
-    if (off + out->len >= have && off + out->len < n->size && off + out->len < off + len) {
+    if ((out->flags & BLOCK_STATUS_ZERO) && off + out->len >= have && off + out->len < n->size && off + out->len < off + len) {
         out->len = MIN(len, n->size - off); /* up to the end of the sector */
     }
     return ret;

@@ -381,7 +381,7 @@ TEST(formats_are_refused_by_name_and_never_forged)
     CHECK_EQ(blk_pwrite(d->blk, 0, head, 512), 0); /* format=raw: the guest may */
     drive_close_all();
     CHECK(!open_drive("file=%s,if=none,id=d", path));
-    CHECK(strstr(error_message(open_error), "qcow2"));
+    CHECK(strstr(error_message(open_error), "cluster"));
     CHECK(!open_drive("file=%s,if=none,id=d,format=vmdk", path));
     CHECK(strstr(error_message(open_error), "later"));
     CHECK(!open_drive("file=%s,if=none,id=d,format=rwa", path));
@@ -389,6 +389,23 @@ TEST(formats_are_refused_by_name_and_never_forged)
     d = open_raw("");
     CHECK_EQ(blk_pread(d->blk, 0, back, 512), 0);
     CHECK_MEM(back, head, 512);
+    teardown();
+}
+
+/* What a guest could have written into its raw disk must not open other files of the host. */
+TEST(a_guessed_format_names_no_other_files)
+{
+    setup(8192);
+    char *command = g_strdup_printf("qemu-img create -q -f qcow2 -u -b /etc/passwd -F raw %s 1M", path);
+    if (system(command) != 0) {
+        g_free(command);
+        teardown();
+        return; /* no qemu-img here */
+    }
+    g_free(command);
+    CHECK(!open_drive("file=%s,if=none,id=d", path));
+    CHECK(strstr(error_message(open_error), "/etc/passwd") && strstr(error_hint(open_error), "format=qcow2"));
+    CHECK(open_drive("file=%s,if=none,id=d,format=qcow2,readonly=on", path));
     teardown();
 }
 
