@@ -196,13 +196,13 @@ endif
 
 RUN_TESTS := tests/run --build $(BUILD)
 .PHONY: check check-unit check-qtest check-cli check-guest check-boot check-fuzz check-style check-slow check-clang bench
-check: all guests test-programs asan guest-kernels | deps-test
+check: all guests $(BUILD)/tests/bench/ide-read.bin test-programs asan guest-kernels | deps-test
 	@$(RUN_TESTS) style unit state image qtest cli guest fuzz boot
-check-unit: $(LINKED_TESTS)
+check-unit: programs $(LINKED_TESTS)
 	@$(RUN_TESTS) unit state image
 check-qtest: all $(QTESTS)
 	@$(RUN_TESTS) qtest
-check-cli: all
+check-cli: all $(BUILD)/tests/bench/ide-read.bin
 	@$(RUN_TESTS) cli
 check-guest: all guests
 	@$(RUN_TESTS) guest
