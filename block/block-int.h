@@ -226,6 +226,11 @@ Blk *blk_new(const char *name, const BlkConfig *cfg);
  * False (nothing changed, the reference is dropped): another user does not share it. */
 bool blk_set_node(Blk *b, BlockNode *medium, Error **errp);
 BlockNode *blk_node(const Blk *b);
+struct ThrottleConfig;
+struct ThrottleGroup;
+/* Limits by the group of that name (NULL: one of its own); @c NULL or without limits: none. */
+void blk_set_throttle(Blk *b, const char *group, const struct ThrottleConfig *c);
+struct ThrottleGroup *blk_throttle(const Blk *b); /* NULL: no limits */
 /* What the device said of itself, for info block. */
 const BlkDevOps *blk_dev(const Blk *b, void **opaque);
 

@@ -255,6 +255,49 @@ TEST(many_requests_drain_and_cancel)
     teardown();
 }
 
+/* 400 a second, and a tenth of a second's worth at once: nothing comes early, the rest in time. */
+TEST(limits_hold_requests_back)
+{
+    enum { N = 100 };
+    static uint8_t bufs[N][4096];
+    setup(4 * MiB);
+    Drive *d = open_raw(",throttling.iops-write=400");
+    int finished = 0;
+    gint64 start = g_get_monotonic_time();
+    for (unsigned i = 0; i < N; i++) {
+        struct iovec iov = { bufs[i], 4096 };
+        blk_writev(d->blk, i * 4096, &iov, 1, done_count, &finished);
+    }
+    while (finished < N) {
+        mainloop_iterate(false);
+    }
+    gint64 ms = (g_get_monotonic_time() - start) / 1000;
+    CHECK(ms >= 140 && ms < 3000); /* (100 - 40) / 400 s */
+    finished = 0;
+    struct iovec iov = { bufs[0], 4096 };
+    for (unsigned i = 0; i < N; i++) {
+        blk_writev(d->blk, 0, &iov, 1, done_count, &finished);
+    }
+    start = g_get_monotonic_time();
+    blk_drain(d->blk); /* who stops the machine does not wait for limits */
+    CHECK_EQ(finished, N);
+    CHECK((g_get_monotonic_time() - start) / 1000 < 140);
+    uint64_t none[6] = { 0 }, wrong[6] = { 5, 5 };
+    CHECK(drive_set_throttle(d, none, NULL));
+    CHECK(!drive_set_throttle(d, wrong, NULL));
+    drive_close_all();
+    CHECK(!open_drive("file=%s,format=raw,if=none,id=d,throttling.bps-total=1,throttling.bps-read=1", path));
+    CHECK(!open_drive("file=%s,format=raw,if=none,id=d,throttling.bps-total-max=1", path));
+    CHECK(!open_drive("file=%s,format=raw,if=none,id=d,throttling.bps-total=5,throttling.bps-total-max=4", path));
+    CHECK(!open_drive("file=%s,format=raw,if=none,id=d,iops_size=4096", path));
+    d = open_raw(",bps=100000,throttling.bps-total-max=200000,throttling.bps-total-max-length=3,throttling.group=g1");
+    GString *out = g_string_new(NULL);
+    drive_print_info(out);
+    CHECK(strstr(out->str, "bps=100000 bps_rd=0 bps_wr=0 bps_max=200000 ") && strstr(out->str, "group=g1"));
+    g_string_free(out, TRUE);
+    teardown();
+}
+
 static bool called_leaving;
 
 static void on_leaving(void)
