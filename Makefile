@@ -237,13 +237,21 @@ compile_commands.json: Makefile build/config.mk $(SRCS) $(TOOL_SRCS)
 $(BUILD)/rhea-system-x86_64.1: $(EMULATOR) scripts/gen-man
 	VERSION=$(VERSION) scripts/gen-man $(EMULATOR) >$@
 
+# The tools print theirs themselves, from their tables of commands.
+$(TOOLS:%=%.1): %.1: %
+	$< --dump-man >$@
+$(TOOLS:%=%.bash): %.bash: %
+	$< --dump-completion >$@
+
 .PHONY: man install
-man: $(BUILD)/rhea-system-x86_64.1
-install: all man
-	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/share/rhea $(DESTDIR)$(PREFIX)/share/man/man1
+man: $(BUILD)/rhea-system-x86_64.1 $(TOOLS:%=%.1)
+install: all man $(TOOLS:%=%.bash)
+	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/share/rhea $(DESTDIR)$(PREFIX)/share/man/man1 \
+		$(DESTDIR)$(PREFIX)/share/bash-completion/completions
 	install $(EMULATOR) $(TOOLS) $(DESTDIR)$(PREFIX)/bin
 	$(if $(FIRMWARE),install -m 644 $(FIRMWARE) $(DESTDIR)$(PREFIX)/share/rhea)
-	install -m 644 $(BUILD)/rhea-system-x86_64.1 $(DESTDIR)$(PREFIX)/share/man/man1
+	install -m 644 $(BUILD)/rhea-system-x86_64.1 $(TOOLS:%=%.1) $(DESTDIR)$(PREFIX)/share/man/man1
+	$(foreach tool,$(TOOLS),install -m 644 $(tool).bash $(DESTDIR)$(PREFIX)/share/bash-completion/completions/$(notdir $(tool)) &&) true
 
 define HELP
 make                  the programs, in build/

@@ -194,9 +194,6 @@ extern const BlockDriver block_raw, block_file, block_host_device, block_overlay
 /* raw.c: from now on writes that would make sector 0 look like another image format fail. */
 void block_raw_protect(BlockNode *raw);
 
-/* overlay.c: writes stay in a temporary file.  Takes the caller's reference of @below over, on failure too. */
-BlockNode *block_overlay_open(BlockNode *below, Error **errp);
-
 /* probe.c: format that @head (@len bytes, at least BLK_SECTOR) starts; NULL: none that we know the look of. */
 const char *block_probe_magic(const uint8_t *head);
 /* open.c: the driver that knows @file's content best, raw when none does. */

@@ -184,7 +184,7 @@ BlockNode *drive_image_open(const DriveImage *img, Error **errp)
     }
     BlockNode *node = drive_image_open_node(img, &how, errp);
     if (node && img->snapshot && !img->how.readonly) {
-        node = block_overlay_open(node, errp);
+        node = block_open_snapshot(node, errp);
     }
     if (node && img->detect_zeroes) {
         node->detect_zeroes = img->detect_zeroes;

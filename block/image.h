@@ -55,6 +55,9 @@ struct KeyVal *block_opts_from_json(const char *text, Error **errp);
 /* The argument of -blockdev or --image-opts: JSON when it begins with '{', else key=value. */
 struct KeyVal *block_opts_from_text(const char *text, Error **errp);
 
+/* snapshot=on: a node on @below whose writes go to a temporary file.  Takes the caller's reference of @below over, on failure too. */
+BlockNode *block_open_snapshot(BlockNode *below, Error **errp);
+
 BlockNode *block_node_ref(BlockNode *n);   /* returns @n */
 void block_node_unref(BlockNode *n);       /* the last one flushes nothing and closes it and its children; NULL is fine */
 BlockNode *block_node_find(const char *node_name); /* NULL: none */
@@ -205,6 +208,13 @@ typedef struct BlockMeasure {
 } BlockMeasure;
 /* File sizes of a new image of @format with create options @opts, holding @in (NULL: empty, "size" is in @opts). */
 bool block_measure(const BlockDriver *format, struct KeyVal *opts, BlockNode *in, BlockMeasure *out, Error **errp);
+
+/* ---- Breakpoints of blkdebug, for tools: requests stop at an event until they are resumed ------------------------------- */
+
+bool block_debug_break(BlockNode *n, const char *event, const char *tag, Error **errp);
+bool block_debug_remove(BlockNode *n, const char *tag, Error **errp); /* those that wait there go on */
+bool block_debug_resume(BlockNode *n, const char *tag, Error **errp); /* one of them goes on */
+bool block_debug_wait(BlockNode *n, const char *tag, Error **errp);   /* until a request has stopped there */
 
 /* ---- Internal snapshots and bitmaps ------------------------------------------------------------------------------------ */
 

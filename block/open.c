@@ -92,6 +92,11 @@ static BlockNode *open_child(KeyVal *kv, const char *name, const char *filename,
     BlockNode *n = NULL;
     g_free(prefix);
     *failed = true;
+    const char *protocol = keyval_has(sub, "driver") || !keyval_has(sub, "filename") ? NULL : keyval_get(sub, "filename");
+    if (protocol && !block_filename_parse(protocol, "", sub, errp)) {
+        keyval_free(sub);
+        return NULL;
+    }
     if (ref && *ref) {
         n = block_node_find(ref);
         if (!n) {

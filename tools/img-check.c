@@ -143,7 +143,7 @@ static const ToolOption check_options[] = {
     IMG_SOURCE_CACHE, IMG_SHARE, IMG_END,
 };
 const ToolCommand img_check = { "check", "FILENAME", "Looks for faults in an image's tables. Exit status: 0 none, 1 the check failed, "
-                                "2 corruptions, 3 leaks only, 63 the format has no checks.", check_options, check_run, 0 };
+                                "2 corruptions, 3 leaks only, 63 the format has no checks.", check_options, check_run };
 
 /* ---- snapshot ---------------------------------------------------------------------------------------------------- */
 
@@ -220,7 +220,7 @@ static const ToolOption snapshot_options[] = {
     IMG_END,
 };
 const ToolCommand img_snapshot = { "snapshot", "FILENAME", "Lists, makes, applies or deletes internal snapshots.", snapshot_options,
-                                   snapshot_run, 0 };
+                                   snapshot_run };
 
 /* ---- bitmap ------------------------------------------------------------------------------------------------------ */
 
@@ -312,4 +312,4 @@ static const ToolOption bitmap_options[] = {
     { 'g', "granularity", "GRANULARITY", "bytes for each bit of --add" },
     IMG_OBJECT, IMG_IMAGE_OPTS, IMG_FORMAT, IMG_END,
 };
-const ToolCommand img_bitmap = { "bitmap", "FILENAME BITMAP", "Changes a persistent dirty bitmap.", bitmap_options, bitmap_run, 0 };
+const ToolCommand img_bitmap = { "bitmap", "FILENAME BITMAP", "Changes a persistent dirty bitmap.", bitmap_options, bitmap_run };

@@ -141,7 +141,7 @@ static int compare_run(ToolArgs *a)
     Compare c = { .strict = tool_has(a, "s"), .quiet = tool_has(a, "q") };
     static const char *const formats[] = { "f", "F" };
     if (tool_operands(a) != 2) {
-        return tool_say(COMPARE_OPEN, "Expecting two image file names");
+        return tool_say(1, "Expecting two image file names");
     }
     int status = COMPARE_SAME;
     for (unsigned i = 0; i < 2 && status == COMPARE_SAME; i++) {
@@ -175,7 +175,7 @@ static const ToolOption compare_options[] = {
 };
 const ToolCommand img_compare = { "compare", "FILENAME1 FILENAME2", "Compares what two images show. Exit status: 0 the same, 1 not the "
                                   "same, 2 an image cannot be opened, 3 its allocation or 4 its data cannot be read.",
-                                  compare_options, compare_run, COMPARE_OPEN };
+                                  compare_options, compare_run };
 
 /* ---- bench ---------------------------------------------------------------------------------------------------------- */
 
@@ -366,4 +366,4 @@ static const ToolOption bench_options[] = {
     { 'w', NULL, NULL, "write, do not read" },
     IMG_SHARE, IMG_IMAGE_OPTS, IMG_END,
 };
-const ToolCommand img_bench = { "bench", "FILENAME", "Measures the speed of an image.", bench_options, bench_run, 0 };
+const ToolCommand img_bench = { "bench", "FILENAME", "Measures the speed of an image.", bench_options, bench_run };

@@ -284,7 +284,7 @@ static const ToolOption convert_options_table[] = {
     IMG_END,
 };
 const ToolCommand img_convert = { "convert", "FILENAME [FILENAME2 [...]] OUTPUT_FILENAME", "Copies images into another one, "
-                                  "of another format or with other options.", convert_options_table, convert_run, 0 };
+                                  "of another format or with other options.", convert_options_table, convert_run };
 
 /* ---- dd -------------------------------------------------------------------------------------------------------------- */
 
@@ -401,4 +401,4 @@ static const ToolOption dd_options[] = {
     IMG_OBJECT, IMG_END,
 };
 const ToolCommand img_dd = { "dd", "[bs=BLOCK_SIZE] [count=BLOCKS] [skip=BLOCKS] if=INPUT of=OUTPUT", "Copies a part of an image.",
-                             dd_options, dd_run, 0 };
+                             dd_options, dd_run };

@@ -109,7 +109,7 @@ static const ToolOption create_options[] = {
     { 'o', NULL, "OPTIONS", "options of the format, as NAME=VALUE,...; help lists them" },
     IMG_END,
 };
-const ToolCommand img_create = { "create", "FILENAME [SIZE]", "Makes an image.", create_options, create_run, 0 };
+const ToolCommand img_create = { "create", "FILENAME [SIZE]", "Makes an image.", create_options, create_run };
 
 /* ---- resize ---------------------------------------------------------------------------------------------------- */
 
@@ -192,7 +192,7 @@ static const ToolOption resize_options[] = {
     { 0, "shrink", NULL, "allow the image to become smaller" },
     IMG_END,
 };
-const ToolCommand img_resize = { "resize", "FILENAME [+|-]SIZE", "Changes the size of an image.", resize_options, resize_run, 0 };
+const ToolCommand img_resize = { "resize", "FILENAME [+|-]SIZE", "Changes the size of an image.", resize_options, resize_run };
 
 /* ---- amend ------------------------------------------------------------------------------------------------------ */
 
@@ -242,7 +242,7 @@ static const ToolOption amend_options[] = {
     { 'o', NULL, "OPTIONS", "options to change, as NAME=VALUE,...; help lists them" },
     IMG_END,
 };
-const ToolCommand img_amend = { "amend", "FILENAME", "Changes options of an image's format.", amend_options, amend_run, 0 };
+const ToolCommand img_amend = { "amend", "FILENAME", "Changes options of an image's format.", amend_options, amend_run };
 
 /* ---- measure ---------------------------------------------------------------------------------------------------- */
 
@@ -323,4 +323,4 @@ static const ToolOption measure_options[] = {
     IMG_END,
 };
 const ToolCommand img_measure = { "measure", "[FILENAME]", "Tells how large the file of a new image will be.", measure_options,
-                                  measure_run, 0 };
+                                  measure_run };

@@ -92,52 +92,6 @@ static json_t *info_json(const InfoImage *i)
 
 /* ---- info: for people ------------------------------------------------------------------------------------------------ */
 
-static void info_print_value(unsigned depth, json_t *v);
-
-static void info_print_named(unsigned depth, const char *name, json_t *v)
-{
-    bool compound = json_is_object(v) || json_is_array(v);
-    printf("%*s", (int)depth * 4, "");
-    for (const char *p = name; *p; p++) {
-        putchar(*p == '-' ? ' ' : *p);
-    }
-    printf(":%s", compound ? "\n" : " ");
-    info_print_value(depth + 1, v);
-    if (!compound) {
-        putchar('\n');
-    }
-}
-
-static void info_print_value(unsigned depth, json_t *v)
-{
-    const char *key;
-    json_t *item;
-    size_t i;
-    char name[24];
-    switch (json_typeof(v)) {
-    case JSON_OBJECT:
-        json_object_foreach(v, key, item) {
-            info_print_named(depth, key, item);
-        }
-        break;
-    case JSON_ARRAY:
-        json_array_foreach(v, i, item) {
-            snprintf(name, sizeof(name), "[%zu]", i);
-            info_print_named(depth, name, item);
-        }
-        break;
-    case JSON_STRING:
-        printf("%s", json_string_value(v));
-        break;
-    case JSON_INTEGER:
-        printf("%" JSON_INTEGER_FORMAT, json_integer_value(v));
-        break;
-    default:
-        printf("%s", json_is_true(v) ? "true" : json_is_false(v) ? "false" : "null");
-        break;
-    }
-}
-
 static void info_print(const InfoImage *i)
 {
     const BlockNode *n = i->node;
@@ -169,11 +123,7 @@ static void info_print(const InfoImage *i)
     if (i->snapshots && i->snapshots->len) {
         tool_print_snapshots(i->snapshots);
     }
-    json_t *data = i->info.specific ? json_object_get(i->info.specific, "data") : NULL;
-    if (data && json_object_size(data)) {
-        puts("Format specific information:");
-        info_print_value(1, data);
-    }
+    tool_print_specific(i->info.specific);
 }
 
 /* ---- info ---------------------------------------------------------------------------------------------------------------- */
@@ -248,7 +198,7 @@ static const ToolOption info_options[] = {
     { 0, "backing-chain", NULL, "tell of the backing files too" },
     IMG_SHARE, IMG_END,
 };
-const ToolCommand img_info = { "info", "FILENAME", "Tells what an image is.", info_options, info_run, 0 };
+const ToolCommand img_info = { "info", "FILENAME", "Tells what an image is.", info_options, info_run };
 
 /* ---- map ------------------------------------------------------------------------------------------------------------------ */
 
@@ -322,8 +272,8 @@ static bool map_image(BlockNode *n, uint64_t off, uint64_t end, bool json, Error
     if (run.len) {
         return map_print(&run, json, first, true, errp);
     }
-    if (json) {
-        puts("[]");
+    if (json) { /* an empty image */
+        puts("[{ \"start\": 0, \"length\": 0, \"depth\": 0, \"present\": false, \"zero\": false, \"data\": false}]");
     }
     return true;
 }
@@ -354,4 +304,4 @@ static const ToolOption map_options[] = {
     { 'l', "max-length", "LEN", "how far to go" },
     IMG_OUTPUT, IMG_SHARE, IMG_END,
 };
-const ToolCommand img_map = { "map", "FILENAME", "Tells what is allocated and in which file of the chain.", map_options, map_run, 0 };
+const ToolCommand img_map = { "map", "FILENAME", "Tells what is allocated and in which file of the chain.", map_options, map_run };

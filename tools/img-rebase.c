@@ -174,7 +174,7 @@ static const ToolOption rebase_options[] = {
     IMG_END,
 };
 const ToolCommand img_rebase = { "rebase", "FILENAME", "Puts an image on another backing file; what it shows stays the same.",
-                                 rebase_options, rebase_run, 0 };
+                                 rebase_options, rebase_run };
 
 /* ---- commit ------------------------------------------------------------------------------------------------------ */
 
@@ -300,4 +300,4 @@ static const ToolOption commit_options[] = {
     IMG_PROGRESS, IMG_END,
 };
 const ToolCommand img_commit = { "commit", "FILENAME", "Writes what is in an image into its backing file, and empties the image.",
-                                 commit_options, commit_run, 0 };
+                                 commit_options, commit_run };

@@ -52,7 +52,7 @@ static int run_command(const ToolCommand *c, int argc, char **argv)
         }
     }
     ToolArgs *a = tool_args_parse(c, argc, argv);
-    int status = c->usage_status ? c->usage_status : 1;
+    int status = 1;
     if (a) {
         status = tool_objects(a, &err) ? c->run(a) : tool_fail(status, err);
         tool_args_free(a);

@@ -197,6 +197,61 @@ void tool_print_snapshots(GPtrArray *list)
     }
 }
 
+static void tool_print_value(unsigned depth, json_t *v);
+
+static void tool_print_named(unsigned depth, const char *name, json_t *v)
+{
+    bool compound = json_is_object(v) || json_is_array(v);
+    printf("%*s", (int)depth * 4, "");
+    for (const char *p = name; *p; p++) {
+        putchar(*p == '-' ? ' ' : *p);
+    }
+    printf(":%s", compound ? "\n" : " ");
+    tool_print_value(depth + 1, v);
+    if (!compound) {
+        putchar('\n');
+    }
+}
+
+static void tool_print_value(unsigned depth, json_t *v)
+{
+    const char *key;
+    json_t *item;
+    size_t i;
+    char name[24];
+    switch (json_typeof(v)) {
+    case JSON_OBJECT:
+        json_object_foreach(v, key, item) {
+            tool_print_named(depth, key, item);
+        }
+        break;
+    case JSON_ARRAY:
+        json_array_foreach(v, i, item) {
+            snprintf(name, sizeof(name), "[%zu]", i);
+            tool_print_named(depth, name, item);
+        }
+        break;
+    case JSON_STRING:
+        printf("%s", json_string_value(v));
+        break;
+    case JSON_INTEGER:
+        printf("%" JSON_INTEGER_FORMAT, json_integer_value(v));
+        break;
+    default:
+        printf("%s", json_is_true(v) ? "true" : json_is_false(v) ? "false" : "null");
+        break;
+    }
+}
+
+void tool_print_specific(json_t *specific)
+{
+    json_t *data = specific ? json_object_get(specific, "data") : NULL;
+    if (data && json_object_size(data)) {
+        puts("Format specific information:");
+        tool_print_value(1, data);
+    }
+}
+
 /* ---- Progress -------------------------------------------------------------------------------------------------- */
 
 void tool_progress_start(ToolProgress *p, bool on)

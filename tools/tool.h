@@ -22,7 +22,6 @@ typedef struct ToolCommand {
     const char *name, *operands, *help;
     const ToolOption *options;
     int (*run)(ToolArgs *a); /* exit status */
-    int usage_status;        /* exit status of wrong arguments; 0: 1 */
 } ToolCommand;
 
 /* Arguments of a command: options anywhere, "--" ends them.  NULL: wrong, and said so. */
@@ -60,6 +59,8 @@ char *tool_size_text(uint64_t size);
 /* "10M"; false and *errp with @what in it. */
 bool tool_parse_size(const char *what, const char *text, uint64_t *out, Error **errp);
 void tool_print_json(struct json_t *v); /* and frees it */
+/* BlockInfo.specific in words; NULL is fine. */
+void tool_print_specific(struct json_t *specific);
 /* The table of internal snapshots. */
 void tool_print_snapshots(GPtrArray *list);
 

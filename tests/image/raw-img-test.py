@@ -39,7 +39,7 @@ def info_and_map():
                 p.both("map", "-f", "raw", f"--output={output}", name)
         p.both("map", "-f", "raw", "--output=json", "--start-offset=1M", "--max-length=3M", "a.raw")
         p.both("map", "-f", "raw", "-s", "512", "-l", "70000", "--output=json", "a.raw")
-        p.both("info", "--image-opts", "driver=raw,file.filename=a.raw,offset=1M,size=2M")
+        p.both("info", "--image-opts", "driver=raw,file.filename=a.raw,offset=1M,size=2M", output=False)
         p.both("info", "json:{\"driver\": \"raw\", \"file\": {\"driver\": \"file\", \"filename\": \"a.raw\"}}", output=False)
         p.both("info", "nofile", output=False)
         p.both("info", "--output=xml", "a.raw", output=False)
