@@ -233,6 +233,15 @@ int qcow2_free_ready(Qcow2 *q)
     return ret;
 }
 
+/* What was written to the file up to @end does not read as zeros any more, also when it is free again. */
+static void zero_mark(Qcow2 *q, uint64_t end)
+{
+    uint64_t mark = atomic_load(&q->zero_from);
+    if (mark != UINT64_MAX) {
+        atomic_store(&q->zero_from, MAX(mark, MAX(end, align_up(atomic_load(&q->n->file->size), q->cluster_size))));
+    }
+}
+
 /* ---- New refcount blocks --------------------------------------------------------------------------------------- */
 
 /* Layout of a larger refcount table: it begins at cluster @base, the blocks that it needs for itself follow. */
@@ -315,6 +324,7 @@ static int ref_grow_table(Qcow2 *q, uint64_t base)
         pthread_mutex_unlock(&q->lock);
     }
     pthread_mutex_unlock(&q->commit_lock);
+    zero_mark(q, (p.base + p.table_clusters + p.blocks) << q->cluster_bits);
     if (ret < 0) {
         qcow2_table_free(&t);
         return ret;
@@ -342,6 +352,7 @@ static int ref_create_block(Qcow2 *q, uint64_t at)
     uint8_t *buf = g_malloc0(q->cluster_size);
     qcow2_ref_store(buf, at & (((uint64_t)1 << q->ref_bits) - 1), q->h.refcount_order, 1);
     ret = block_node_pwrite(q->n->file, off, buf, q->cluster_size);
+    zero_mark(q, off + q->cluster_size);
     g_free(buf);
     if (ret == 0) {
         qcow2_kind_add(q, off, q->cluster_size, QCOW2_KIND_REFBLOCK);
@@ -442,11 +453,9 @@ static int alloc_locked(Qcow2 *q, uint64_t want, bool exact, uint64_t *offset, u
     q->hint = first_free == start ? start + len : MAX(q->hint, MIN(first_free, start));
     *offset = start << q->cluster_bits;
     *got = len;
-    uint64_t mark = atomic_load(&q->zero_from);
-    *zeroed = *offset >= mark;
-    if (mark != UINT64_MAX) {
-        atomic_store(&q->zero_from, MAX(mark, *offset + (len << q->cluster_bits)));
-    }
+    zero_mark(q, 0);
+    *zeroed = *offset >= atomic_load(&q->zero_from);
+    zero_mark(q, *offset + (len << q->cluster_bits));
     return 0;
 }
 

@@ -222,7 +222,7 @@ static int shrink(Qcow2 *q, uint64_t size)
 static int grow_zero(Qcow2 *q, uint64_t old, uint64_t size)
 {
     uint64_t edge = MIN(size, align_up(old, q->cluster_size));
-    int ret = edge > old ? qcow2_pwrite_zeroes(q->n, old, edge - old, 0) : 0;
+    int ret = edge > old ? block_node_write_zeroes(q->n, old, edge - old, 0) : 0;
     uint64_t backed = q->n->backing ? MIN(atomic_load(&q->n->backing->size), size) : 0;
     if (ret == 0 && backed > edge) {
         ret = block_node_write_zeroes(q->n, edge, MIN(align_up(backed, q->cluster_size), size) - edge, BLOCK_ZERO_MAY_UNMAP);

@@ -179,6 +179,9 @@ bool qcow2_reload(Qcow2 *q, Error **errp)
         atomic_store(&q->kind_filter[i], 0);
     }
     q->hint = q->comp_offset = 0;
+    if (q->zero_from != UINT64_MAX) {
+        q->zero_from = MAX(q->zero_from, align_up(atomic_load(&q->n->file->size), q->cluster_size));
+    }
     atomic_fetch_add(&q->comp_generation, 1);
     qcow2_geometry(q);
     q->n->size = align_up(q->h.size, BLK_SECTOR);
