@@ -24,6 +24,7 @@ typedef enum BlkReqState { BLK_REQ_QUEUED, BLK_REQ_RUNNING, BLK_REQ_FINISHED } B
 
 struct BlkReq {
     BlockWork work; /* first: what the worker gets */
+    BlockRequest io; /* what the kernel's queue gets */
     Blk *blk;
     BlkOp op;
     BlkReqState state; /* big lock; a worker does not look */
@@ -50,6 +51,7 @@ struct Blk {
     BlkReq *held_first[2], **held_tail[2]; /* by them: reads, writes */
     Timer held_timer;
     unsigned running;
+    unsigned ringing; /* of them in the kernel's queue */
     unsigned pending; /* queued + running + finished but not completed */
     const BlkDevOps *dev;
     void *dev_opaque;
@@ -246,11 +248,39 @@ static void blk_run_in_worker(BlockWork *w)
     blk_finish(r);
 }
 
+static void blk_ring_done(BlockRequest *io, int ret)
+{
+    BlkReq *r = container_of(io, BlkReq, io);
+    r->blk->ringing--;
+    if (ret == -EAGAIN) {
+        block_worker_submit(&r->work);
+        return;
+    }
+    r->ret = ret;
+    blk_finish(r);
+}
+
+/* Plain reads and writes only. */
+static bool blk_try_ring(Blk *b, BlkReq *r)
+{
+    bool write = r->op == BLK_OP_WRITE;
+    if ((!write && r->op != BLK_OP_READ) || r->fua || (write && r->detect_zeroes)) {
+        return false;
+    }
+    r->io = (BlockRequest){ .write = write, .off = r->off, .iov = r->iov, .niov = r->niov, .len = r->len, .done = blk_ring_done };
+    bool ok = block_node_submit(r->node, &r->io);
+    b->ringing += ok;
+    return ok;
+}
+
 static void blk_start(Blk *b, BlkReq *r)
 {
     b->running++;
     r->state = BLK_REQ_RUNNING;
     r->work.run = blk_run_in_worker;
+    if (blk_try_ring(b, r)) {
+        return;
+    }
     block_worker_submit(&r->work);
 }
 
@@ -564,6 +594,9 @@ void blk_drain(Blk *b)
     assert(bql_held());
     while (b->pending > 0) {
         blk_release(b, true); /* completions may have submitted more */
+        while (b->ringing > 0) {
+            block_uring_reap(true);
+        }
         blk_complete(blk_take_finished(b, true));
     }
 }

@@ -44,6 +44,11 @@ int block_node_try_preadv(BlockNode *n, uint64_t off, const struct iovec *iov, i
     return ret || !len ? ret : n->drv->try_preadv(n, off, iov, niov, len);
 }
 
+bool block_node_submit(BlockNode *n, BlockRequest *r)
+{
+    return n->drv->submit && block_node_bounds(n, r->off, r->len, r->write) == 0 && n->drv->submit(n, r);
+}
+
 int block_node_pread(BlockNode *n, uint64_t off, void *buf, size_t len)
 {
     struct iovec iov = { buf, len };

@@ -147,6 +147,9 @@ TEST(random_io_writeback) { random_io("", true); }
 TEST(random_io_writethrough) { random_io(",cache=writethrough,detect-zeroes=on", true); }
 TEST(random_io_direct) { random_io(",cache=none", false); }
 TEST(random_io_direct_unaligned) { random_io(",cache=directsync", true); }
+TEST(random_io_uring) { random_io(",cache=none,aio=io_uring", false); }
+TEST(random_io_uring_buffered) { random_io(",aio=io_uring", true); }
+TEST(random_io_native) { random_io(",cache=none,aio=native", true); }
 TEST(random_io_unsafe_with_discard) { random_io(",cache=unsafe,discard=unmap,detect-zeroes=unmap", true); }
 TEST(random_io_overlay) { random_io(",snapshot=on", true); }
 
