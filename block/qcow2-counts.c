@@ -53,6 +53,7 @@ void qcow2_counts_free(Qcow2Counts *c)
     if (c->map) {
         munmap(c->map, c->map_bytes);
     }
+    g_free(c->uncounted);
     if (c->release) {
         g_array_free(c->release, TRUE);
     }
@@ -319,12 +320,12 @@ static void counts_drop_old(Qcow2Counts *c)
     Qcow2 *q = c->q;
     for (uint64_t i = 0; i < q->reft.n; i++) {
         uint64_t off = q->reft.e[i] & ~QCOW2_REFT_RESERVED;
-        if (off && !qcow2_in_cluster(q, off)) {
+        if (off && !qcow2_in_cluster(q, off) && !(c->uncounted && c->uncounted[i])) {
             qcow2_count_add(c, qcow2_cluster(q, off), -1);
         }
     }
     uint64_t reft = (q->reft.n * 8 + q->cluster_size - 1) >> q->cluster_bits;
-    for (uint64_t i = 0; i < reft; i++) {
+    for (uint64_t i = 0; i < reft && !c->table_uncounted; i++) {
         qcow2_count_add(c, qcow2_cluster(q, q->reft.offset) + i, -1);
     }
     for (unsigned i = 0; i < c->release->len; i++) {

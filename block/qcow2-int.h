@@ -404,6 +404,8 @@ typedef struct Qcow2Counts {
     uint64_t hint;
     GArray *release;     /* uint64_t clusters that lose a reference when the switch is done */
     uint64_t overflows;  /* counts that did not fit */
+    uint8_t *uncounted;  /* a byte an entry of the image's refcount table: its block is not in the counts; NULL: all are */
+    bool table_uncounted;
 } Qcow2Counts;
 
 bool qcow2_counts_init(Qcow2Counts *c, Qcow2 *q, unsigned order, uint64_t clusters, Error **errp);
@@ -457,6 +459,7 @@ typedef struct Qcow2Check {
     uint64_t *l1;          /* active, as it shall be */
     GArray *snapshots;     /* Qcow2Snapshot as they shall be; strings belong to q */
     bool bad_refcounts;    /* the refcount structure itself is damaged */
+    bool l1_counted, snapshots_counted; /* the places of these tables are in the counts */
     bool bad_bitmaps;
     bool tables_changed;
 } Qcow2Check;
