@@ -350,13 +350,21 @@ bool qcow2_counts_switch(Qcow2Counts *c, const Qcow2Header *h, Error **errp)
         error_set_errno(errp, -ret, "cannot write new tables into '%s'", q->n->filename);
         return false;
     }
+    bool durable = false;
     ret = block_event(q->n, "write_aio");
-    ret = ret < 0 ? ret : qcow2_header_write_fields(q, &new);
-    ret = ret < 0 ? ret : qcow2_sync_file(q);
+    ret = ret < 0 ? ret : qcow2_header_switch_fields(q, &new, &durable);
     if (ret < 0) {
         error_set_errno(errp, -ret, "cannot write the header of '%s'", q->n->filename);
         return false;
     }
     q->h = new;
-    return qcow2_reload(q, errp);
+    if (!durable) {
+        error_set(errp, "the change of '%s' is made, but could not be flushed", q->n->filename);
+        errp = NULL;
+    }
+    if (!qcow2_reload(q, errp)) {
+        atomic_store(&q->corrupt, true); /* nothing is known of the image any more: write nothing */
+        return false;
+    }
+    return durable;
 }

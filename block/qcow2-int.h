@@ -223,8 +223,13 @@ void qcow2_header_clear(Qcow2Header *h);
 uint8_t *qcow2_header_build(const Qcow2Header *h, Error **errp);
 /* Writes the whole header cluster, with flushes before and after. */
 bool qcow2_header_write(Qcow2 *q, Error **errp);
-/* Writes the numbers of @h (not version, cluster size, names, extensions) at once. */
-int qcow2_header_write_fields(Qcow2 *q, const Qcow2Header *h);
+/*
+ * Makes the header refer to other tables, by @len bytes at @at of its first sector.  When it returns 0 the file says so, and the
+ * tables in memory must follow; @durable: it is safe too, and the old tables may be used for something else.
+ */
+int qcow2_header_switch(Qcow2 *q, unsigned at, const void *bytes, size_t len, bool *durable);
+/* The same with all numbers of @h (not version, cluster size, names, extensions). */
+int qcow2_header_switch_fields(Qcow2 *q, const Qcow2Header *h, bool *durable);
 /* Writes one or more whole fields (all in the first sector). */
 int qcow2_header_write_field(Qcow2 *q, unsigned at, const void *bytes, size_t len);
 int qcow2_header_write_incompat(Qcow2 *q);

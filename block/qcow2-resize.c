@@ -39,8 +39,8 @@ int qcow2_grow_l1(Qcow2 *q, uint64_t entries)
     st_be32(fields, (uint32_t)entries);
     st_be64(fields + 4, off);
     ret = ret < 0 ? ret : block_event(q->n, "l1_grow_activate_table");
-    ret = ret < 0 ? ret : qcow2_header_write_field(q, QCOW2_HDR_L1, fields, sizeof(fields));
-    ret = ret < 0 ? ret : qcow2_sync_file(q);
+    bool durable = false;
+    ret = ret < 0 ? ret : qcow2_header_switch(q, QCOW2_HDR_L1, fields, sizeof(fields), &durable);
     if (ret < 0) {
         qcow2_table_free(&t);
         qcow2_free_now(q, off, clusters);
@@ -53,7 +53,7 @@ int qcow2_grow_l1(Qcow2 *q, uint64_t entries)
     qcow2_kind_remove(q, old, old_n * 8);
     qcow2_kind_add(q, off, entries * 8, QCOW2_KIND_L1);
     uint64_t old_clusters = MAX(1, (old_n * 8 + q->cluster_size - 1) >> q->cluster_bits);
-    if (old) {
+    if (old && durable) {
         qcow2_free_now(q, old, old_clusters);
     }
     return 0;
