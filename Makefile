@@ -41,13 +41,15 @@ TOOL_MAINS := $(wildcard tools/rhea-*.c)
 
 # Optional parts: files built when configure found the part's library, and the files built in their place
 # when it did not (those say which package was missing). One row per part of configure's table.
-OPTIONAL := png vnc xkb zstd deflate nettle
+OPTIONAL := png vnc xkb zstd deflate nettle uring
 WITH_png := ui/png.c
 WITHOUT_png := ui/png-none.c
 WITH_zstd := block/qcow2-zstd.c
 WITHOUT_zstd := block/qcow2-zstd-none.c
 WITH_deflate := block/qcow2-deflate.c
 WITHOUT_deflate := block/qcow2-deflate-none.c
+WITH_uring := block/uring.c
+WITHOUT_uring := block/uring-none.c
 WITH_nettle := block/cipher-nettle.c
 WITHOUT_nettle := block/cipher-none.c
 WITH_vnc := $(filter-out ui/vnc-none.c,$(wildcard ui/vnc*.c))
@@ -197,13 +199,13 @@ endif
 
 RUN_TESTS := tests/run --build $(BUILD)
 .PHONY: check check-unit check-qtest check-cli check-guest check-boot check-fuzz check-style check-slow check-clang bench
-check: all guests test-programs asan guest-kernels | deps-test
+check: all guests $(BUILD)/tests/bench/ide-read.bin test-programs asan guest-kernels | deps-test
 	@$(RUN_TESTS) style unit state image qtest cli guest fuzz boot
-check-unit: $(LINKED_TESTS)
+check-unit: programs $(LINKED_TESTS)
 	@$(RUN_TESTS) unit state image
 check-qtest: all $(QTESTS)
 	@$(RUN_TESTS) qtest
-check-cli: all
+check-cli: all $(BUILD)/tests/bench/ide-read.bin
 	@$(RUN_TESTS) cli
 check-guest: all guests
 	@$(RUN_TESTS) guest

@@ -119,6 +119,7 @@ enum {
     BLOCK_STATUS_ALLOCATED = 4,  /* this layer says what is there (not its backing file) */
     BLOCK_STATUS_OFFSET = 8,     /* @offset is where it is in @file, plain (not compressed, not encrypted) */
     BLOCK_STATUS_COMPRESSED = 16,
+    BLOCK_STATUS_RECURSE = 64,   /* a driver's word: @file may know of holes in it (preallocated, never written) */
     BLOCK_STATUS_EOF = 32,       /* the run ends at the end of the node */
 };
 typedef struct BlockStatus {

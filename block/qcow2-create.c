@@ -16,25 +16,25 @@
 #define OPT_ITER { "encrypt.iter-time", BLOCK_OPT_UINT, NULL, NULL, "Time to spend in PBKDF in milliseconds" }
 
 const BlockOpt qcow2_create_opts[] = {
-    OPT_BACKING,
-    { "cluster_size", BLOCK_OPT_SIZE, "65536", NULL, "qcow2 cluster size" },
-    OPT_COMPAT,
-    { "compression_type", BLOCK_OPT_ENUM, "zlib", "zlib|zstd", "Compression method used for image cluster compression" },
-    OPT_DATA,
+    { "encryption", BLOCK_OPT_BOOL, NULL, NULL, "Encrypt the image with format 'aes'. (Deprecated in favor of encrypt.format=aes)" },
+    { "encrypt.format", BLOCK_OPT_STRING, NULL, NULL, "Encrypt the image, format choices: 'aes', 'luks'" },
+    { "encrypt.key-secret", BLOCK_OPT_STRING, NULL, NULL, "ID of secret providing qcow AES key or LUKS passphrase" },
     { "encrypt.cipher-alg", BLOCK_OPT_STRING, NULL, NULL, "Name of encryption cipher algorithm" },
     { "encrypt.cipher-mode", BLOCK_OPT_STRING, NULL, NULL, "Name of encryption cipher mode" },
-    { "encrypt.format", BLOCK_OPT_STRING, NULL, NULL, "Encrypt the image, format choices: 'aes', 'luks'" },
-    { "encrypt.hash-alg", BLOCK_OPT_STRING, NULL, NULL, "Name of encryption hash algorithm" },
-    OPT_ITER,
     { "encrypt.ivgen-alg", BLOCK_OPT_STRING, NULL, NULL, "Name of IV generator algorithm" },
     { "encrypt.ivgen-hash-alg", BLOCK_OPT_STRING, NULL, NULL, "Name of IV generator hash algorithm" },
-    { "encrypt.key-secret", BLOCK_OPT_STRING, NULL, NULL, "ID of secret providing qcow AES key or LUKS passphrase" },
-    { "encryption", BLOCK_OPT_BOOL, NULL, NULL, "Encrypt the image with format 'aes'. (Deprecated in favor of encrypt.format=aes)" },
+    { "encrypt.hash-alg", BLOCK_OPT_STRING, NULL, NULL, "Name of encryption hash algorithm" },
+    OPT_ITER,
+    { "cluster_size", BLOCK_OPT_SIZE, "65536", NULL, "qcow2 cluster size" },
     { "extended_l2", BLOCK_OPT_BOOL, "off", NULL, "Extended L2 tables" },
-    OPT_LAZY,
-    { "preallocation", BLOCK_OPT_ENUM, "off", BLOCK_PREALLOC_VALUES, "Preallocation mode (allowed values: off, metadata, falloc, full)" },
-    OPT_REFBITS,
+    { "preallocation", BLOCK_OPT_ENUM, NULL, BLOCK_PREALLOC_VALUES, "Preallocation mode (allowed values: off, metadata, falloc, full)" },
+    { "compression_type", BLOCK_OPT_ENUM, "zlib", "zlib|zstd", "Compression method used for image cluster compression" },
     OPT_SIZE,
+    OPT_COMPAT,
+    OPT_BACKING,
+    OPT_DATA,
+    { "lazy_refcounts", BLOCK_OPT_BOOL, "off", NULL, "Postpone refcount updates" },
+    { "refcount_bits", BLOCK_OPT_UINT, "16", NULL, "Width of a reference count entry in bits" },
     { NULL, 0, NULL, NULL, NULL },
 };
 
@@ -388,7 +388,7 @@ bool qcow2_measure(BlockOpts *o, BlockNode *in, BlockMeasure *out, Error **errp)
             crypt = 4096 + 8 * align_up(64 * 4000, 4096); /* the header with 8 slots for keys of 512 bits */
         }
         uint64_t all = align_up(size, cluster);
-        bool full = block_opt_enum(o, "preallocation") != BLOCK_PREALLOC_OFF && !in;
+        bool full = block_opt_enum(o, "preallocation") >= BLOCK_PREALLOC_FALLOC;
         uint64_t meta = measure_total(&h, size, all, crypt) - all;
         if (h.incompat & QCOW2_INCOMPAT_DATA_FILE) {
             all = data = 0;

@@ -62,6 +62,18 @@ static int block_raw_try_preadv(BlockNode *n, uint64_t off, const struct iovec *
     return block_node_try_preadv(n->file, r->offset + off, iov, niov, len);
 }
 
+static bool block_raw_submit(BlockNode *n, BlockRequest *r)
+{
+    BlockRaw *raw = n->opaque;
+    if (raw->protect && r->write && r->off < BLK_SECTOR) {
+        return false;
+    }
+    r->off += raw->offset;
+    bool ok = block_node_submit(n->file, r);
+    r->off -= raw->offset;
+    return ok;
+}
+
 static int block_raw_status(BlockNode *n, uint64_t off, uint64_t len, BlockStatus *out)
 {
     BlockRaw *r = n->opaque;
@@ -73,7 +85,7 @@ static int block_raw_status(BlockNode *n, uint64_t off, uint64_t len, BlockStatu
     }
     int ret = block_node_status(n->file, r->offset + off, len, out);
     out->flags = (out->flags & ~(unsigned)BLOCK_STATUS_EOF) | BLOCK_STATUS_ALLOCATED;
-    if (off + out->len >= have && off + out->len < n->size && off + out->len < off + len) {
+    if ((out->flags & BLOCK_STATUS_ZERO) && off + out->len >= have && off + out->len < n->size && off + out->len < off + len) {
         out->len = MIN(len, n->size - off); /* up to the end of the sector */
     }
     return ret;
@@ -174,6 +186,7 @@ const BlockDriver block_raw = {
     .truncate = block_raw_truncate,
     .info = block_raw_info,
     .try_preadv = block_raw_try_preadv,
+    .submit = block_raw_submit,
 };
 BLOCK_DRIVER_REGISTER(block_raw)
 

@@ -67,7 +67,6 @@ static int compare_data(const Compare *c, uint64_t off, size_t len)
 
 static int compare_common(Compare *c)
 {
-    const unsigned compared = BLOCK_STATUS_ALLOCATED | BLOCK_STATUS_DATA | BLOCK_STATUS_ZERO | BLOCK_STATUS_EOF;
     uint64_t end = MIN(c->size[0], c->size[1]);
     for (uint64_t off = 0; off < end;) {
         BlockStatus st[2];
@@ -77,7 +76,7 @@ static int compare_common(Compare *c)
             return ret;
         }
         uint64_t len = MIN(st[0].len, st[1].len);
-        if (c->strict && (st[0].flags ^ st[1].flags) & compared) {
+        if (c->strict && st[0].flags != st[1].flags) {
             return compare_differs(c, "Strict mode: Offset %" PRIu64 " block status mismatch!", off);
         }
         bool zero[2] = { st[0].flags & BLOCK_STATUS_ZERO, st[1].flags & BLOCK_STATUS_ZERO };

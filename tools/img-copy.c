@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * The engine of convert.  One mutex guards the plan: a thread takes the next piece (a run of one kind in one source, at most
- * COPY_PIECE long), reads it and looks for zeros without the lock, and writes it when its turn has come (in the order of
+ * a few MiB long), reads it and looks for zeros without the lock, and writes it when its turn has come (in the order of
  * the plan, so that the target is laid out in sequence), or at once with out_of_order.
  */
 #include "util/osdep.h"
@@ -9,7 +9,7 @@
 
 #include <pthread.h>
 
-enum { COPY_PIECE = 2 * 1024 * 1024, COPY_THREADS_MAX = 16 };
+enum { COPY_PIECE = 2 * 1024 * 1024, COPY_PIECE_COMPRESSED = 512 * 1024, COPY_THREADS_MAX = 16 };
 
 typedef enum CopyKind { COPY_SKIP, COPY_ZERO, COPY_DATA } CopyKind;
 
@@ -44,6 +44,12 @@ static void copy_failed(CopyState *s, bool reading, uint64_t off, int ret)
     }
 }
 
+/* Small ones where the work is in compressing: enough for all processors, and less memory. */
+static uint64_t copy_piece(const ImgCopy *c)
+{
+    return c->compressed ? MAX(COPY_PIECE_COMPRESSED, c->cluster) : COPY_PIECE;
+}
+
 /* With the lock: what kind the next run is. */
 static bool copy_plan_run(CopyState *s, BlockNode *src)
 {
@@ -51,7 +57,7 @@ static bool copy_plan_run(CopyState *s, BlockNode *src)
     uint64_t left = block_node_size(src) - s->src_off;
     int ret = block_node_status_above(src, s->c->only_top ? block_node_backing(src) : NULL, s->src_off, left, &st);
     if (ret < 0 && s->c->salvage) {
-        s->run_left = MIN(left, COPY_PIECE);
+        s->run_left = MIN(left, copy_piece(s->c));
         s->run_kind = COPY_DATA;
         return true;
     }
@@ -88,7 +94,7 @@ static bool copy_plan(CopyState *s, CopyPiece *p)
         return false;
     }
     bool whole = s->run_kind == COPY_SKIP || (s->run_kind == COPY_ZERO && c->sparse);
-    uint64_t len = whole ? s->run_left : MIN(s->run_left, COPY_PIECE), dst = s->base + s->src_off;
+    uint64_t len = whole ? s->run_left : MIN(s->run_left, copy_piece(c)), dst = s->base + s->src_off;
     if (c->cluster && c->compressed && !whole) {
         /* Whole clusters, whatever their parts are; the last source's end may be odd. */
         uint64_t end = align_up(dst + len, c->cluster) - s->base;
@@ -209,7 +215,7 @@ static void *copy_thread(void *opaque)
 {
     CopyState *s = opaque;
     uint8_t *buf;
-    if (posix_memalign((void **)&buf, 4096, COPY_PIECE + 2 * 1024 * 1024)) {
+    if (posix_memalign((void **)&buf, 4096, copy_piece(s->c) + (s->c->compressed ? s->c->cluster : 0))) {
         buf = NULL;
     }
     pthread_mutex_lock(&s->lock);

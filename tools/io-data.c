@@ -257,11 +257,11 @@ static bool io_ranges(IoReq *r, int argc, char **argv, bool many)
             return false;
         }
         if (len > IO_MAX || r->len + len > IO_MAX) {
-            if (r->zeroes && !many) {
+            if (r->zeroes && r->no_fallback && !many) {
                 r->len = len;
                 return true;
             }
-            printf("length cannot exceed %d, given %s\n", IO_MAX, argv[i]);
+            printf("length cannot exceed %d%s, given %s\n", IO_MAX, r->zeroes && r->write ? " without -n" : "", argv[i]);
             return false;
         }
         r->len += len;
