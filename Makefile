@@ -144,6 +144,7 @@ $(call test_programs,unit,test): $(call test_helpers,unit,test)
 $(call test_programs,state,test): $(call test_helpers,state,test)
 $(call test_programs,image,test): $(call test_helpers,image,test)
 $(FUZZ_TESTS): $(call test_helpers,fuzz,fuzz)
+$(BUILD)/tests/fuzz/qcow2-fuzz: $(OBJ)/tests/image/memfile.o
 $(LINKED_TESTS) $(FUZZ_TESTS) $(QTESTS): $(BUILD)/%: $(OBJ)/%.o
 	@mkdir -p $(@D)
 	$(call say,LINK,$@)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBS)

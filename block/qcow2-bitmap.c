@@ -52,7 +52,7 @@ static uint64_t bitmap_bytes(const Qcow2 *q, const Qcow2Bitmap *b)
 
 static bool dir_parse(Qcow2 *q, const uint8_t *dir, uint64_t len)
 {
-    uint64_t at = 0;
+    uint64_t at = 0, table_bytes = 0;
     for (uint32_t i = 0; i < q->h.nb_bitmaps; i++) {
         if (len - at < DIR_FIXED) {
             return false;
@@ -75,8 +75,9 @@ static bool dir_parse(Qcow2 *q, const uint8_t *dir, uint64_t len)
         uint64_t need = (bitmap_bytes(q, b) + q->cluster_size - 1) >> q->cluster_bits;
         b->stale = b->flags & BITMAP_IN_USE || d[16] != TYPE_DIRTY || (extra && !(b->flags & BITMAP_EXTRA_OK)) ||
                    b->table_size != need || bitmap_bytes(q, b) > BITMAP_MAX_BYTES || !(q->h.autoclear & QCOW2_AUTOCLEAR_BITMAPS);
+        table_bytes += (uint64_t)b->table_size * 8;
         if (qcow2_in_cluster(q, b->table_offset) || b->table_offset > QCOW2_OFFSET_MASK ||
-            b->table_size > QCOW2_MAX_L1_BYTES / 8) {
+            b->table_size > QCOW2_MAX_L1_BYTES / 8 || table_bytes > BITMAP_MAX_BYTES) {
             return false;
         }
         at += size;

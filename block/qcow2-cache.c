@@ -431,6 +431,9 @@ static void commit_end_table(Qcow2Table *t, GArray *items, bool again)
 int qcow2_commit(Qcow2 *q, bool refs, bool *synced)
 {
     bool flushed = false;
+    if (!q->l2.slots || !q->ref.slots) {
+        return -EIO; /* the tables could not be read anew after a switch */
+    }
     pthread_mutex_lock(&q->commit_lock);
     pthread_mutex_lock(&q->lock);
     bool any = q->l2.dirty->len || q->l1.ndirty || q->freed->len || (refs && (q->ref.dirty->len || q->reft.ndirty));

@@ -7,7 +7,7 @@
 #include "util/osdep.h"
 #include "block/qcow2-int.h"
 
-enum { SAY_MAX = 1000 };
+enum { SAY_MAX = 1000, REPAIR_PASSES = 4 };
 
 void qcow2_check_say(Qcow2Check *k, const char *fmt, ...)
 {
@@ -300,26 +300,38 @@ static int check_l1(Qcow2Check *k, uint64_t *l1, uint64_t n, bool active, const 
 
 /* ---- Everything else that occupies clusters -------------------------------------------------------------------- */
 
+static void check_refcount_block(Qcow2Check *k, uint64_t i)
+{
+    Qcow2 *q = k->q;
+    uint64_t e = q->reft.e[i], off = e & ~QCOW2_REFT_RESERVED;
+    k->counts.uncounted[i] = 1;
+    if (e & QCOW2_REFT_RESERVED || qcow2_in_cluster(q, off) || qcow2_cluster(q, off) >= k->file_clusters) {
+        qcow2_check_corrupt(k, "refcount block %" PRIu64 " is said to be at 0x%" PRIx64 ", where it cannot be", i, e);
+    } else if (off && !check_ref(k, qcow2_cluster(q, off))) {
+        qcow2_check_corrupt(k, "refcount block %" PRIu64 " at 0x%" PRIx64 " is in use for something else", i, off);
+    } else if (off) {
+        k->counts.uncounted[i] = 0;
+        if (qcow2_count_get(&k->counts, qcow2_cluster(q, off)) != 1) {
+            qcow2_check_corrupt(k, "refcount block %" PRIu64 " at 0x%" PRIx64 " is in use for something else too", i, off);
+        }
+    }
+}
+
 static void check_refcount_tables(Qcow2Check *k)
 {
     Qcow2 *q = k->q;
     uint64_t before = k->corruptions;
+    k->counts.uncounted = g_malloc0(q->reft.n + 1);
+    k->counts.table_uncounted = true;
     if (!q->reft.n) {
         qcow2_check_corrupt(k, "there is no refcount table");
     } else if (qcow2_in_cluster(q, q->reft.offset) || !q->reft.offset) {
         qcow2_check_corrupt(k, "the refcount table is at offset 0x%" PRIx64 ", where it cannot be", q->reft.offset);
     } else {
-        check_range(k, q->reft.offset, q->reft.n * 8, "the refcount table");
+        k->counts.table_uncounted = !check_range(k, q->reft.offset, q->reft.n * 8, "the refcount table");
     }
     for (uint64_t i = 0; i < q->reft.n; i++) {
-        uint64_t e = q->reft.e[i], off = e & ~QCOW2_REFT_RESERVED;
-        if (e & QCOW2_REFT_RESERVED || qcow2_in_cluster(q, off) || qcow2_cluster(q, off) >= k->file_clusters) {
-            qcow2_check_corrupt(k, "refcount block %" PRIu64 " is said to be at 0x%" PRIx64 ", where it cannot be", i, e);
-        } else if (off && !check_ref(k, qcow2_cluster(q, off))) {
-            qcow2_check_corrupt(k, "refcount block %" PRIu64 " at 0x%" PRIx64 " is in use for something else", i, off);
-        } else if (off && qcow2_count_get(&k->counts, qcow2_cluster(q, off)) != 1) {
-            qcow2_check_corrupt(k, "refcount block %" PRIu64 " at 0x%" PRIx64 " is in use for something else too", i, off);
-        }
+        check_refcount_block(k, i);
     }
     k->bad_refcounts = k->corruptions != before;
 }
@@ -332,7 +344,7 @@ static int check_snapshots(Qcow2Check *k)
         qcow2_check_corrupt(k, "%u entries of the snapshot table cannot be read; repair drops them", MAX(q->bad_snapshots, 1));
         k->tables_changed = true;
     }
-    check_range(k, q->h.snapshots_offset, q->snapshots_bytes, "the snapshot table");
+    k->snapshots_counted = check_range(k, q->h.snapshots_offset, q->snapshots_bytes, "the snapshot table");
     for (unsigned i = 0; i < q->snapshots->len && ret == 0; i++) {
         Qcow2Snapshot s = g_array_index(q->snapshots, Qcow2Snapshot, i);
         char *where = g_strdup_printf(" of snapshot '%s' (%s)", s.name, s.id);
@@ -372,7 +384,7 @@ int qcow2_check_count(Qcow2Check *k)
     Qcow2 *q = k->q;
     k->out->total_clusters = (q->h.size + q->cluster_size - 1) >> q->cluster_bits;
     check_range(k, 0, q->cluster_size, "the header");
-    check_range(k, q->l1.offset, q->l1.n * 8, "the L1 table");
+    k->l1_counted = check_range(k, q->l1.offset, q->l1.n * 8, "the L1 table");
     if (q->h.crypt_method == QCOW2_CRYPT_LUKS) {
         check_range(k, q->h.crypt_offset, MIN(q->h.crypt_len, GiB), "the encryption header");
     }
@@ -512,8 +524,8 @@ static bool check_failed(Qcow2Check *k, int ret, Error **errp)
     return false;
 }
 
-/* Counts what is there now; with @quiet only numbers. */
-static bool check_once(Qcow2 *q, BlockCheck *out, const BlockProgress *p, bool quiet, bool fix_leaks, uint64_t *corruptions,
+/* Counts what is there now (with @quiet only numbers), and corrects leaks when @fix wants it and nothing else is to be done. */
+static bool check_once(Qcow2 *q, BlockCheck *out, const BlockProgress *p, bool quiet, unsigned fix, uint64_t *corruptions,
                        uint64_t *leaks, Error **errp)
 {
     Qcow2Check k;
@@ -529,7 +541,7 @@ static bool check_once(Qcow2 *q, BlockCheck *out, const BlockProgress *p, bool q
     *leaks = k.leaks;
     out->image_end_offset = k.end << q->cluster_bits;
     bool ok = true;
-    if (fix_leaks && k.leaks && !k.bad_refcounts) {
+    if (fix & BLOCK_FIX_LEAKS && k.leaks && !k.bad_refcounts && !(fix & BLOCK_FIX_ERRORS && k.corruptions)) {
         ok = qcow2_repair_leaks(&k, errp);
     }
     check_free(&k);
@@ -570,10 +582,27 @@ static bool check_clear_marks(Qcow2 *q, Error **errp)
     return ret == 0;
 }
 
+/* Repairs may bring up what was hidden before (a cluster that was shared by mistake is used once now), so look again. */
+static bool check_repairs(Qcow2 *q, unsigned fix, BlockCheck *out, uint64_t *corruptions, uint64_t *leaks, Error **errp)
+{
+    for (int pass = 0; pass < REPAIR_PASSES; pass++) {
+        if (fix & BLOCK_FIX_ERRORS && *corruptions && !check_repair(q, out, errp)) {
+            return false;
+        }
+        if (!check_once(q, out, NULL, true, fix, corruptions, leaks, errp)) {
+            return false;
+        }
+        if (!*corruptions && !*leaks) {
+            break;
+        }
+    }
+    return true;
+}
+
 bool qcow2_check(BlockNode *n, unsigned fix, const BlockProgress *p, BlockCheck *out, Error **errp)
 {
     Qcow2 *q = n->opaque;
-    uint64_t corruptions, leaks, rest, rest_leaks;
+    uint64_t corruptions, leaks;
     if (!n->how.readonly && !q->corrupt) {
         int ret = q->l2.slots ? qcow2_settle(q) : 0;
         if (ret < 0 && !n->how.for_check) {
@@ -582,26 +611,19 @@ bool qcow2_check(BlockNode *n, unsigned fix, const BlockProgress *p, BlockCheck 
         }
     }
     fix = n->how.readonly ? 0 : fix;
-    if (!check_once(q, out, p, false, fix == BLOCK_FIX_LEAKS, &corruptions, &leaks, errp)) {
+    if (!check_once(q, out, p, false, fix, &corruptions, &leaks, errp)) {
         return false;
     }
     out->corruptions = corruptions;
     out->leaks = leaks;
-    bool errors = fix & BLOCK_FIX_ERRORS && (corruptions || leaks);
-    if (errors && !check_repair(q, out, errp)) {
-        return false;
-    }
-    if (errors || (fix && leaks)) {
-        if (!check_once(q, out, NULL, true, (fix & BLOCK_FIX_LEAKS) && errors, &rest, &rest_leaks, errp)) {
+    if (fix && (corruptions || leaks)) {
+        if (!check_repairs(q, fix, out, &corruptions, &leaks, errp)) {
             return false;
         }
-        if (errors && rest_leaks && !check_once(q, out, NULL, true, false, &rest, &rest_leaks, errp)) {
-            return false;
-        }
-        out->corruptions_fixed = corruptions > rest ? corruptions - rest : 0;
-        out->leaks_fixed = leaks > rest_leaks ? leaks - rest_leaks : 0;
-        out->corruptions = rest;
-        out->leaks = rest_leaks;
+        out->corruptions_fixed = out->corruptions > corruptions ? out->corruptions - corruptions : 0;
+        out->leaks_fixed = out->leaks > leaks ? out->leaks - leaks : 0;
+        out->corruptions = corruptions;
+        out->leaks = leaks;
     }
     return !(fix & BLOCK_FIX_ERRORS) || out->corruptions || out->check_errors || check_clear_marks(q, errp);
 }

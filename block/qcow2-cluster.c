@@ -218,6 +218,12 @@ int qcow2_prepare_l2(Qcow2 *q, uint64_t guest)
     return ret;
 }
 
+/* Beside readers that take no lock. */
+static void entry_store(uint8_t *p, uint64_t v)
+{
+    __atomic_store_n((uint64_t *)p, GUINT64_TO_BE(v), __ATOMIC_RELAXED);
+}
+
 /* With q->lock: @old is no longer used unless @new keeps its cluster. */
 static void entry_free_old(Qcow2 *q, const Qcow2Entry *old, const Qcow2Entry *new, Qcow2FreeWhy why)
 {
@@ -247,9 +253,9 @@ int qcow2_set_entries(Qcow2 *q, uint64_t guest, const Qcow2Entry *e, uint64_t n,
         qcow2_slot_change(&q->l2, s);
         for (uint64_t i = 0; i < n; i++, p += (size_t)1 << q->l2_entry_bits) {
             Qcow2Entry old = { ld_be64(p), q->nsub > 1 ? ld_be64(p + 8) : 0 };
-            st_be64(p, e[i].e);
+            entry_store(p, e[i].e);
             if (q->nsub > 1) {
-                st_be64(p + 8, e[i].bitmap);
+                entry_store(p + 8, e[i].bitmap);
             }
             entry_free_old(q, &old, &e[i], why);
         }

@@ -53,6 +53,7 @@ void qcow2_counts_free(Qcow2Counts *c)
     if (c->map) {
         munmap(c->map, c->map_bytes);
     }
+    g_free(c->uncounted);
     if (c->release) {
         g_array_free(c->release, TRUE);
     }
@@ -319,12 +320,12 @@ static void counts_drop_old(Qcow2Counts *c)
     Qcow2 *q = c->q;
     for (uint64_t i = 0; i < q->reft.n; i++) {
         uint64_t off = q->reft.e[i] & ~QCOW2_REFT_RESERVED;
-        if (off && !qcow2_in_cluster(q, off)) {
+        if (off && !qcow2_in_cluster(q, off) && !(c->uncounted && c->uncounted[i])) {
             qcow2_count_add(c, qcow2_cluster(q, off), -1);
         }
     }
     uint64_t reft = (q->reft.n * 8 + q->cluster_size - 1) >> q->cluster_bits;
-    for (uint64_t i = 0; i < reft; i++) {
+    for (uint64_t i = 0; i < reft && !c->table_uncounted; i++) {
         qcow2_count_add(c, qcow2_cluster(q, q->reft.offset) + i, -1);
     }
     for (unsigned i = 0; i < c->release->len; i++) {
@@ -349,13 +350,21 @@ bool qcow2_counts_switch(Qcow2Counts *c, const Qcow2Header *h, Error **errp)
         error_set_errno(errp, -ret, "cannot write new tables into '%s'", q->n->filename);
         return false;
     }
+    bool durable = false;
     ret = block_event(q->n, "write_aio");
-    ret = ret < 0 ? ret : qcow2_header_write_fields(q, &new);
-    ret = ret < 0 ? ret : qcow2_sync_file(q);
+    ret = ret < 0 ? ret : qcow2_header_switch_fields(q, &new, &durable);
     if (ret < 0) {
         error_set_errno(errp, -ret, "cannot write the header of '%s'", q->n->filename);
         return false;
     }
     q->h = new;
-    return qcow2_reload(q, errp);
+    if (!durable) {
+        error_set(errp, "the change of '%s' is made, but could not be flushed", q->n->filename);
+        errp = NULL;
+    }
+    if (!qcow2_reload(q, errp)) {
+        atomic_store(&q->corrupt, true); /* nothing is known of the image any more: write nothing */
+        return false;
+    }
+    return durable;
 }

@@ -444,16 +444,36 @@ bool qcow2_header_write(Qcow2 *q, Error **errp)
     return true;
 }
 
-int qcow2_header_write_fields(Qcow2 *q, const Qcow2Header *h)
+int qcow2_header_switch(Qcow2 *q, unsigned at, const void *bytes, size_t len, bool *durable)
+{
+    uint8_t now[QCOW2_HDR_V3_LEN];
+    int ret = qcow2_overlap_check(q, 0, q->cluster_size, QCOW2_KIND_HEADER);
+    if (ret < 0) {
+        return ret;
+    }
+    ret = block_node_pwrite(q->n->file, at, bytes, len);
+    if (ret < 0) { /* has it happened all the same? */
+        if (block_node_pread(q->n->file, at, now, len) < 0) {
+            atomic_store(&q->corrupt, true); /* which tables are valid is not known: write nothing more */
+            return ret;
+        }
+        if (memcmp(now, bytes, len)) {
+            return ret;
+        }
+    }
+    *durable = qcow2_sync_file(q) == 0;
+    return 0;
+}
+
+int qcow2_header_switch_fields(Qcow2 *q, const Qcow2Header *h, bool *durable)
 {
     uint8_t b[QCOW2_HDR_V3_LEN];
-    size_t len = h->version >= 3 ? QCOW2_HDR_V3_LEN : QCOW2_HDR_V2_LEN;
     int ret = block_node_pread(q->n->file, 0, b, sizeof(b));
-    if (ret == 0) {
-        header_put_state(h, b);
-        ret = block_node_pwrite(q->n->file, 0, b, len);
+    if (ret < 0) {
+        return ret;
     }
-    return ret;
+    header_put_state(h, b);
+    return qcow2_header_switch(q, 0, b, h->version >= 3 ? QCOW2_HDR_V3_LEN : QCOW2_HDR_V2_LEN, durable);
 }
 
 int qcow2_header_write_field(Qcow2 *q, unsigned at, const void *bytes, size_t len)

@@ -223,8 +223,13 @@ void qcow2_header_clear(Qcow2Header *h);
 uint8_t *qcow2_header_build(const Qcow2Header *h, Error **errp);
 /* Writes the whole header cluster, with flushes before and after. */
 bool qcow2_header_write(Qcow2 *q, Error **errp);
-/* Writes the numbers of @h (not version, cluster size, names, extensions) at once. */
-int qcow2_header_write_fields(Qcow2 *q, const Qcow2Header *h);
+/*
+ * Makes the header refer to other tables, by @len bytes at @at of its first sector.  When it returns 0 the file says so, and the
+ * tables in memory must follow; @durable: it is safe too, and the old tables may be used for something else.
+ */
+int qcow2_header_switch(Qcow2 *q, unsigned at, const void *bytes, size_t len, bool *durable);
+/* The same with all numbers of @h (not version, cluster size, names, extensions). */
+int qcow2_header_switch_fields(Qcow2 *q, const Qcow2Header *h, bool *durable);
 /* Writes one or more whole fields (all in the first sector). */
 int qcow2_header_write_field(Qcow2 *q, unsigned at, const void *bytes, size_t len);
 int qcow2_header_write_incompat(Qcow2 *q);
@@ -404,6 +409,8 @@ typedef struct Qcow2Counts {
     uint64_t hint;
     GArray *release;     /* uint64_t clusters that lose a reference when the switch is done */
     uint64_t overflows;  /* counts that did not fit */
+    uint8_t *uncounted;  /* a byte an entry of the image's refcount table: its block is not in the counts; NULL: all are */
+    bool table_uncounted;
 } Qcow2Counts;
 
 bool qcow2_counts_init(Qcow2Counts *c, Qcow2 *q, unsigned order, uint64_t clusters, Error **errp);
@@ -457,6 +464,7 @@ typedef struct Qcow2Check {
     uint64_t *l1;          /* active, as it shall be */
     GArray *snapshots;     /* Qcow2Snapshot as they shall be; strings belong to q */
     bool bad_refcounts;    /* the refcount structure itself is damaged */
+    bool l1_counted, snapshots_counted; /* the places of these tables are in the counts */
     bool bad_bitmaps;
     bool tables_changed;
 } Qcow2Check;

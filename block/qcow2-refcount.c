@@ -267,7 +267,7 @@ static ReftPlan ref_plan(const Qcow2 *q, uint64_t base)
     return p;
 }
 
-static int ref_write_plan(Qcow2 *q, const ReftPlan *p, Qcow2Table *t)
+static int ref_write_plan(Qcow2 *q, const ReftPlan *p, Qcow2Table *t, bool *durable)
 {
     uint64_t used = p->table_clusters + p->blocks, per = (uint64_t)1 << q->ref_bits;
     uint64_t blocks_at = (p->base + p->table_clusters) << q->cluster_bits;
@@ -292,8 +292,7 @@ static int ref_write_plan(Qcow2 *q, const ReftPlan *p, Qcow2Table *t)
         uint8_t fields[12];
         st_be64(fields, p->base << q->cluster_bits);
         st_be32(fields + 8, (uint32_t)p->table_clusters);
-        ret = qcow2_header_write_field(q, QCOW2_HDR_REFT, fields, sizeof(fields));
-        ret = ret < 0 ? ret : qcow2_sync_file(q);
+        ret = qcow2_header_switch(q, QCOW2_HDR_REFT, fields, sizeof(fields), durable);
     }
     g_free(blocks);
     g_free(table);
@@ -314,7 +313,8 @@ static int ref_grow_table(Qcow2 *q, uint64_t base)
     }
     t.offset = p.base << q->cluster_bits;
     pthread_mutex_lock(&q->commit_lock); /* a commit writes to the old table */
-    ret = ref_write_plan(q, &p, &t);
+    bool durable = false;
+    ret = ref_write_plan(q, &p, &t, &durable);
     if (ret == 0) {
         pthread_mutex_lock(&q->lock);
         old = q->reft;
@@ -334,7 +334,7 @@ static int ref_grow_table(Qcow2 *q, uint64_t base)
     qcow2_kind_remove(q, old_offset, old_clusters << q->cluster_bits);
     qcow2_kind_add(q, t.offset, p.table_clusters << q->cluster_bits, QCOW2_KIND_REFTABLE);
     qcow2_kind_add(q, (p.base + p.table_clusters) << q->cluster_bits, p.blocks << q->cluster_bits, QCOW2_KIND_REFBLOCK);
-    return ref_change_locked(q, old_offset >> q->cluster_bits, old_clusters, -1, QCOW2_FREE_OTHER);
+    return durable ? ref_change_locked(q, old_offset >> q->cluster_bits, old_clusters, -1, QCOW2_FREE_OTHER) : 0; /* else leaked */
 }
 
 /* With alloc_lock: makes the block that counts cluster @at, in @at itself (which is free, as are all others of that block). */

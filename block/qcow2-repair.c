@@ -75,7 +75,7 @@ static int repair_l1(Qcow2Check *k, Qcow2Header *h)
     }
     ret = ret < 0 ? ret : repair_table(k, be, q->l1.n * 8, &h->l1_offset);
     g_free(be);
-    if (ret == 0) {
+    if (ret == 0 && k->l1_counted) {
         qcow2_counts_release(&k->counts, q->l1.offset, (q->l1.n * 8 + q->cluster_size - 1) >> q->cluster_bits);
     }
     return ret;
@@ -88,7 +88,9 @@ static int repair_snapshots(Qcow2Check *k, Qcow2Header *h)
     int ret = 0;
     h->nb_snapshots = k->snapshots->len;
     h->snapshots_offset = 0;
-    qcow2_counts_release(&k->counts, q->h.snapshots_offset, (q->snapshots_bytes + q->cluster_size - 1) >> q->cluster_bits);
+    if (k->snapshots_counted) {
+        qcow2_counts_release(&k->counts, q->h.snapshots_offset, (q->snapshots_bytes + q->cluster_size - 1) >> q->cluster_bits);
+    }
     if (table->len) {
         ret = repair_table(k, table->data, table->len, &h->snapshots_offset);
     }

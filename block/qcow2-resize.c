@@ -39,8 +39,8 @@ int qcow2_grow_l1(Qcow2 *q, uint64_t entries)
     st_be32(fields, (uint32_t)entries);
     st_be64(fields + 4, off);
     ret = ret < 0 ? ret : block_event(q->n, "l1_grow_activate_table");
-    ret = ret < 0 ? ret : qcow2_header_write_field(q, QCOW2_HDR_L1, fields, sizeof(fields));
-    ret = ret < 0 ? ret : qcow2_sync_file(q);
+    bool durable = false;
+    ret = ret < 0 ? ret : qcow2_header_switch(q, QCOW2_HDR_L1, fields, sizeof(fields), &durable);
     if (ret < 0) {
         qcow2_table_free(&t);
         qcow2_free_now(q, off, clusters);
@@ -53,7 +53,7 @@ int qcow2_grow_l1(Qcow2 *q, uint64_t entries)
     qcow2_kind_remove(q, old, old_n * 8);
     qcow2_kind_add(q, off, entries * 8, QCOW2_KIND_L1);
     uint64_t old_clusters = MAX(1, (old_n * 8 + q->cluster_size - 1) >> q->cluster_bits);
-    if (old) {
+    if (old && durable) {
         qcow2_free_now(q, old, old_clusters);
     }
     return 0;
@@ -77,16 +77,19 @@ static int prealloc_data(Qcow2 *q, uint64_t off, uint64_t len, BlockPrealloc mod
         g_free(zeros);
         return ret;
     }
-    /* The file is as long as what is allocated in it. */
-    if (atomic_load(&data->size) < off + len) {
-        uint8_t zero = 0;
-        ret = block_node_pwrite(data, off + len - 1, &zero, 1);
-    }
     return ret;
 }
 
+/* The file is as long as what is allocated in it. */
+static int prealloc_end(Qcow2 *q, uint64_t end)
+{
+    BlockNode *data = qcow2_data_node(q);
+    uint8_t zero = 0;
+    return end && atomic_load(&data->size) < end ? block_node_pwrite(data, end - 1, &zero, 1) : 0;
+}
+
 /* Entries of up to @max clusters at @guest that have no place yet; returns how many got one. */
-static int prealloc_run(Qcow2 *q, uint64_t guest, uint64_t max, BlockPrealloc mode, uint64_t *n)
+static int prealloc_run(Qcow2 *q, uint64_t guest, uint64_t max, BlockPrealloc mode, uint64_t *n, uint64_t *end)
 {
     uint64_t host = guest;
     bool zeroed = true;
@@ -109,6 +112,7 @@ static int prealloc_run(Qcow2 *q, uint64_t guest, uint64_t max, BlockPrealloc mo
     for (uint64_t i = 0; flag && q->h.version < 3 && i < *n; i++) {
         e[i].e &= ~QCOW2_ZERO;
     }
+    *end = MAX(*end, host + (*n << q->cluster_bits));
     ret = ret < 0 ? ret : qcow2_set_entries(q, guest, e, *n, QCOW2_FREE_OTHER);
     if (ret < 0 && !q->data) {
         qcow2_free_now(q, host, *n);
@@ -119,6 +123,7 @@ static int prealloc_run(Qcow2 *q, uint64_t guest, uint64_t max, BlockPrealloc mo
 
 bool qcow2_preallocate(Qcow2 *q, uint64_t from, uint64_t to, BlockPrealloc mode, Error **errp)
 {
+    uint64_t end = 0;
     int ret = 0;
     if (q->crypt && q->h.version < 3) {
         error_set(errp, "preallocation of an encrypted image needs compat=1.1");
@@ -138,9 +143,10 @@ bool qcow2_preallocate(Qcow2 *q, uint64_t from, uint64_t to, BlockPrealloc mode,
                     break;
                 }
             }
-            ret = prealloc_run(q, off, n, mode, &n);
+            ret = prealloc_run(q, off, n, mode, &n, &end);
         }
     }
+    ret = ret < 0 ? ret : prealloc_end(q, end);
     if (ret < 0) {
         error_set_errno(errp, -ret, "cannot preallocate '%s'", q->n->filename);
     }

@@ -7,6 +7,7 @@
 #include "block/qcow2-int.h"
 
 enum { ENTRY_FIXED = 40, EXTRA_KNOWN = 24 };
+#define SNAPSHOT_L1_BYTES (4 * GiB) /* of all snapshots; more would only keep a check busy */
 
 static void snapshot_clear(Qcow2Snapshot *s)
 {
@@ -81,10 +82,12 @@ bool qcow2_snapshots_read(Qcow2 *q, Error **errp)
     uint64_t at = q->h.snapshots_offset, used = 0;
     q->snapshots = g_array_new(FALSE, FALSE, sizeof(Qcow2Snapshot));
     uint32_t count = MIN(q->h.nb_snapshots, QCOW2_MAX_SNAPSHOTS);
+    uint64_t l1_bytes = 0;
     for (uint32_t i = 0; i < count; i++) {
         Qcow2Snapshot s;
         uint64_t len = snapshot_read(q, at + used, QCOW2_MAX_SNAPSHOT_BYTES - used, &s);
-        if (!len || !snapshot_l1_ok(q, &s)) {
+        l1_bytes += (uint64_t)s.l1_size * 8;
+        if (!len || !snapshot_l1_ok(q, &s) || l1_bytes > SNAPSHOT_L1_BYTES) {
             snapshot_clear(&s);
             if (q->n->how.for_check) {
                 q->bad_snapshots = count - i;

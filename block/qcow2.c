@@ -186,6 +186,8 @@ bool qcow2_reload(Qcow2 *q, Error **errp)
     qcow2_geometry(q);
     q->n->size = align_up(q->h.size, BLK_SECTOR);
     if (!qcow2_open_tables(q, errp)) {
+        q->l1.n = q->reft.n = 0;
+        q->snapshots = g_array_new(FALSE, FALSE, sizeof(Qcow2Snapshot));
         return false;
     }
     qcow2_open_kinds(q);

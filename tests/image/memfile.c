@@ -181,7 +181,7 @@ static int mem_zero(BlockNode *n, uint64_t off, uint64_t len, bool grow)
     }
     pthread_mutex_lock(&files_lock);
     uint64_t end = grow ? off + len : MIN(off + len, m->len);
-    if (end > off && end <= 4 * GiB) {
+    if (end > off && end <= (m->limit ? m->limit : 4 * GiB)) {
         reserve(m, end);
         memset(m->data + off, 0, end - off);
         m->len = MAX(m->len, end);
@@ -225,7 +225,7 @@ static bool mem_truncate(BlockNode *n, uint64_t size, BlockPrealloc prealloc, Er
 {
     MemFile *m = ((MemNode *)n->opaque)->m;
     (void)prealloc;
-    int ret = size > 4 * GiB ? -ENOSPC : fuse(m);
+    int ret = size > (m->limit ? m->limit : 4 * GiB) ? -ENOSPC : fuse(m);
     if (ret < 0) {
         error_set_errno(errp, -ret, "cannot resize");
         return false;

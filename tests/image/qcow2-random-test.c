@@ -401,8 +401,9 @@ static void shapes(unsigned from, unsigned to, unsigned ops)
         rng(&r);
         Shape s = pick_shape(&r, i);
         Run t;
-        fprintf(stderr, "shape %u: cluster 2^%u, refcounts of %u, backing %u%s%s%s%s%s\n", i, s.bits, s.refbits, s.backing, s.v2 ? ", v2" : "",
-                s.ext ? ", extended L2" : "", s.lazy ? ", lazy" : "", s.zstd ? ", zstd" : "", s.small_cache ? ", small cache" : "");
+        fprintf(stderr, "shape %u: cluster 2^%u, refcounts of %u, backing %u%s%s%s%s%s\n", i, s.bits, s.refbits, s.backing,
+                s.v2 ? ", v2" : "", s.ext ? ", extended L2" : "", s.lazy ? ", lazy" : "", s.zstd ? ", zstd" : "",
+                s.small_cache ? ", small cache" : "");
         run_begin(&t, &s, i + 1);
         for (unsigned op = 0; op < ops; op++) {
             run_op(&t);
