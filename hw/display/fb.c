@@ -105,11 +105,21 @@ static size_t fb_line_bytes(const FbMode *m)
     return (size_t)m->width * ((m->bits + 7u) / 8);
 }
 
+static uint64_t fb_line_offset(const FbMode *m, int y)
+{
+    unsigned repeat = m->repeat ? m->repeat : 1;
+
+    if (m->split && y >= m->split) {
+        return (uint64_t)m->stride * ((unsigned)(y - m->split) / repeat);
+    }
+    return m->offset + (uint64_t)m->stride * ((unsigned)y / repeat);
+}
+
 /* A private copy of one line's bytes: the guest may write while we look. */
 static void fb_fetch(FbScan *s, const FbMode *m, int y)
 {
     const uint8_t *ram = mem_ram_ptr(s->vram);
-    uint64_t at = (m->offset + (uint64_t)m->stride * (uint64_t)y) % s->vram_size;
+    uint64_t at = fb_line_offset(m, y) % s->vram_size;
     size_t len = fb_line_bytes(m), done = 0;
 
     while (done < len) {
@@ -168,12 +178,12 @@ static bool fb_bits_any(const uint64_t *bits, uint64_t from, uint64_t to)
     return false;
 }
 
-/* Dirty pages of the picture into s->bits, from page @first on; false: none.  Sets *all when lines wrap round the end. */
+/* Dirty pages of the picture into s->bits; false: none.  Sets *all when a dirty page does not tell which lines are. */
 static bool fb_take_dirty(FbScan *s, const FbMode *m, bool *all)
 {
     uint64_t len = (uint64_t)m->stride * (uint64_t)(m->height - 1) + fb_line_bytes(m), from = m->offset;
 
-    if (from + len > s->vram_size) {
+    if (from + len > s->vram_size || m->split) {
         *all = true;
         from = 0;
         len = s->vram_size;
@@ -190,7 +200,7 @@ static bool fb_take_dirty(FbScan *s, const FbMode *m, bool *all)
 
 static bool fb_line_dirty(const FbScan *s, const FbMode *m, int y)
 {
-    uint64_t first = m->offset >> FB_PAGE_BITS, at = m->offset + (uint64_t)m->stride * (uint64_t)y;
+    uint64_t first = m->offset >> FB_PAGE_BITS, at = fb_line_offset(m, y);
 
     return fb_bits_any(s->bits, (at >> FB_PAGE_BITS) - first, ((at + fb_line_bytes(m) - 1) >> FB_PAGE_BITS) - first);
 }
@@ -208,9 +218,13 @@ static void fb_draw(FbScan *s, const FbMode *mode, Surface *sf, bool look_at_all
         if (!look_at_all && !fb_in_overlay(s, y) && !fb_line_dirty(s, mode, y)) {
             continue;
         }
-        fb_fetch(s, mode, y);
-        fb_convert(mode, s->bytes, s->palette, s->line);
-        if (s->overlay && y >= s->over_y0 && y < s->over_y1) {
+        if (mode->blank) {
+            memset(s->line, 0, (size_t)mode->width * sizeof(*s->line));
+        } else {
+            fb_fetch(s, mode, y);
+            fb_convert(mode, s->bytes, s->palette, s->line);
+        }
+        if (s->overlay && !mode->blank && y >= s->over_y0 && y < s->over_y1) {
             s->overlay(s->opaque, y, s->line, mode->width);
         }
         fb_put_line(s->console, &rects, sf, y, s->line, report_all);

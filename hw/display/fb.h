@@ -18,6 +18,9 @@ typedef struct FbMode {
     bool swapped;        /* 15, 16, 32: most significant byte first */
     bool bgr;            /* 24, 32: red in the lowest byte */
     bool rgb332, gray;   /* 8: the byte is a colour by itself */
+    bool blank;          /* black, whatever memory holds */
+    uint8_t repeat;      /* lines of the screen a line of memory; 0 is 1 */
+    int split;           /* from this line on, memory is shown from its start; 0: never */
     uint64_t offset;     /* of the first pixel in memory */
     uint32_t stride;     /* bytes from line to line */
 } FbMode;

@@ -506,6 +506,7 @@ static int64_t vga_refresh(void *opaque)
         fb_forget(&v->scan);
         return draw_legacy(v);
     }
+    mode.blank = !(v->attr_index & 0x20) || (v->seq[SEQ_CLOCKING] & 0x20);
     if (v->screen) {
         v->screen->valid = false;
     }
