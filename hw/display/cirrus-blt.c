@@ -282,28 +282,51 @@ static void blt_from_video(Cirrus *c, const BltRect *dst)
     blt_written(c, dst);
 }
 
-/* Patterns, expansion of bits in video memory, and fills. */
-static void blt_made(Cirrus *c, const BltRect *dst)
+/* An 8 x 8 pattern, which the engine loads before it begins; or a colour. */
+static void blt_fill(Cirrus *c, const BltRect *dst)
 {
     const CirrusBlt *b = &c->blt;
-    bool pattern = b->mode & BLT_PATTERN;
-    uint32_t pitch = pattern ? blt_pattern_pitch(b) : blt_bits_pitch(b);
-    uint32_t size = pattern ? (b->mode & BLT_EXPAND ? 8 : MAX(8 * pitch, 64)) : 1;
+    uint32_t pitch = blt_pattern_pitch(b), align = b->mode & BLT_EXPAND ? 8 : MAX(8 * pitch, 64);
+    uint8_t pattern[8 * 32] = { 0 };
     BltRect src = { 0 };
 
-    if (!blt_solid(b) && !blt_rect(c, &src, b->src & ~(size - 1), pitch, pitch, pattern ? 8 : b->height, false)) {
-        log_guest(LOG_GUEST_ERROR, "cirrus: a BLT's pattern or bits at 0x%x are not in video memory\n", b->src);
+    if (!blt_solid(b)) {
+        const uint8_t *from = blt_rect(c, &src, b->src & ~(align - 1), 0, 8 * pitch, 1, false) ? blt_line(c, &src, 0) : NULL;
+
+        if (!from) {
+            log_guest(LOG_GUEST_ERROR, "cirrus: a BLT's pattern at 0x%x is not in video memory\n", b->src);
+            return;
+        }
+        memcpy(pattern, from, 8 * pitch); /* at most 8 * 32 */
+    }
+    for (uint32_t y = 0; y < b->height; y++) {
+        uint8_t *to = blt_line(c, dst, y);
+
+        if (to) {
+            blt_made_line(b, to, pattern + ((y + b->src) & 7) * pitch);
+        }
+    }
+    blt_written(c, dst);
+}
+
+/* Bits in video memory, one line after the other. */
+static void blt_expand_video(Cirrus *c, const BltRect *dst)
+{
+    const CirrusBlt *b = &c->blt;
+    uint32_t pitch = blt_bits_pitch(b);
+    BltRect src;
+
+    if (!blt_rect(c, &src, b->src, pitch, pitch, b->height, false)) {
+        log_guest(LOG_GUEST_ERROR, "cirrus: a BLT's bits at 0x%x are not in video memory\n", b->src);
         return;
     }
     for (uint32_t y = 0; y < b->height; y++) {
         uint8_t row[BLT_MAX_WIDTH];
         uint8_t *to = blt_line(c, dst, y);
-        const uint8_t *from = blt_line(c, &src, pattern ? (y + b->src) & 7 : y);
+        const uint8_t *from = blt_line(c, &src, y);
 
-        if (from) { /* a copy, for the destination may cover it */
-            memcpy(row, from, pitch);
-        }
-        if (to && (from || blt_solid(b))) {
+        if (to && from) {
+            memcpy(row, from, pitch); /* a copy, for the destination may cover it */
             blt_made_line(b, to, row);
         }
     }
@@ -381,8 +404,10 @@ static void blt_start(Cirrus *c)
                   b->height, b->dst);
         blt_end(c);
     } else {
-        if (b->mode & (BLT_EXPAND | BLT_PATTERN)) {
-            blt_made(c, &dst);
+        if (b->mode & BLT_PATTERN) {
+            blt_fill(c, &dst);
+        } else if (b->mode & BLT_EXPAND) {
+            blt_expand_video(c, &dst);
         } else {
             blt_from_video(c, &dst);
         }

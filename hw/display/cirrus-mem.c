@@ -66,9 +66,7 @@ static uint8_t memory_read(Cirrus *c, uint32_t off)
 static void memory_write(Cirrus *c, uint32_t off, uint8_t val)
 {
     off = extended_offset(c, off) & (c->vga.vram_size - 1);
-    if (cirrus_blt_wants_data(c)) {
-        cirrus_blt_write(c, val);
-    } else if (extended_write(c)) {
+    if (extended_write(c)) {
         extended_pixels(c, off, val);
     } else {
         mem_ram_ptr(&c->vga.vram)[off] = val;
@@ -87,8 +85,22 @@ static uint64_t linear_read(void *opaque, hwaddr off, unsigned size)
     return val;
 }
 
+/* An access of the CPU to a BLT that waits for data; what is too much in its last one is dropped.  False: none waits. */
+static bool blt_data(Cirrus *c, uint64_t val, unsigned size)
+{
+    bool wanted = cirrus_blt_wants_data(c);
+
+    for (unsigned k = 0; k < size && cirrus_blt_wants_data(c); k++) {
+        cirrus_blt_write(c, (uint8_t)(val >> k * 8));
+    }
+    return wanted;
+}
+
 static void linear_write(void *opaque, hwaddr off, uint64_t val, unsigned size)
 {
+    if (blt_data(opaque, val, size)) {
+        return;
+    }
     for (unsigned k = 0; k < size; k++) {
         memory_write(opaque, (uint32_t)off + k, (uint8_t)(val >> k * 8));
     }
@@ -111,12 +123,8 @@ static uint64_t blt_window_read(void *opaque, hwaddr off, unsigned size)
 
 static void blt_window_write(void *opaque, hwaddr off, uint64_t val, unsigned size)
 {
-    Cirrus *c = opaque;
-
     (void)off;
-    for (unsigned k = 0; k < size && cirrus_blt_wants_data(c); k++) {
-        cirrus_blt_write(c, (uint8_t)(val >> k * 8));
-    }
+    blt_data(opaque, val, size);
 }
 
 static const MemOps blt_window_ops = { .read = blt_window_read, .write = blt_window_write, .max_size = 8, .unaligned = true };
@@ -215,14 +223,12 @@ static bool window_has_registers(const Cirrus *c, hwaddr off)
     return (c->vga.seq[SR_CONFIG] & 0x44) == 0x04 && off >= WINDOW_REGISTERS && off < WINDOW_REGISTERS + 0x100;
 }
 
-static uint64_t window_read(void *opaque, hwaddr off, unsigned size)
+static uint8_t window_read_byte(Cirrus *c, uint32_t off)
 {
-    Cirrus *c = cirrus_of(opaque);
-    uint32_t at = (uint32_t)off & 0xffff;
+    uint32_t at = off & 0xffff;
 
-    (void)size;
     if (window_has_registers(c, off)) {
-        return blt_registers_read(c, (unsigned)off - WINDOW_REGISTERS);
+        return blt_registers_read(c, off - WINDOW_REGISTERS);
     }
     if (cirrus_blt_gives_data(c)) {
         return cirrus_blt_read(c);
@@ -238,32 +244,51 @@ static uint64_t window_read(void *opaque, hwaddr off, unsigned size)
     return mem_ram_ptr(&c->vga.vram)[(start + extended_offset(c, at)) & (c->vga.vram_size - 1)];
 }
 
-static void window_write(void *opaque, hwaddr off, uint64_t val, unsigned size)
+static void window_write_byte(Cirrus *c, uint32_t off, uint8_t val)
 {
-    Cirrus *c = cirrus_of(opaque);
-    uint32_t at = (uint32_t)off & 0xffff;
+    uint32_t at = off & 0xffff;
 
-    (void)size;
     if (window_has_registers(c, off)) {
-        blt_registers_write(c, (unsigned)off - WINDOW_REGISTERS, (uint8_t)val);
-    } else if (cirrus_blt_wants_data(c)) {
-        cirrus_blt_write(c, (uint8_t)val);
+        blt_registers_write(c, off - WINDOW_REGISTERS, val);
     } else if (!(c->vga.seq[SR_EXT_MODE] & 1)) {
-        vga_window_write(&c->vga, off, (uint8_t)val, 0);
+        vga_window_write(&c->vga, off, val, 0);
     } else if (off <= 0xffff) {
         uint32_t start = bank_start(c, &at), to = (start + extended_offset(c, at)) & (c->vga.vram_size - 1);
 
         if (extended_write(c)) {
-            extended_pixels(c, to, (uint8_t)val);
+            extended_pixels(c, to, val);
         } else {
-            mem_ram_ptr(&c->vga.vram)[to] = (uint8_t)val;
+            mem_ram_ptr(&c->vga.vram)[to] = val;
             mem_set_dirty(&c->vga.vram, to, 1);
         }
         console_changed(c->vga.console);
     }
 }
 
-const MemOps cirrus_window_ops = { .read = window_read, .write = window_write, .max_size = 1 };
+static uint64_t window_read(void *opaque, hwaddr off, unsigned size)
+{
+    Cirrus *c = cirrus_of(opaque);
+    uint64_t val = 0;
+
+    for (unsigned k = 0; k < size; k++) {
+        val |= (uint64_t)window_read_byte(c, (uint32_t)off + k) << k * 8;
+    }
+    return val;
+}
+
+static void window_write(void *opaque, hwaddr off, uint64_t val, unsigned size)
+{
+    Cirrus *c = cirrus_of(opaque);
+
+    if (!window_has_registers(c, off) && blt_data(c, val, size)) {
+        return;
+    }
+    for (unsigned k = 0; k < size; k++) {
+        window_write_byte(c, (uint32_t)off + k, (uint8_t)(val >> k * 8));
+    }
+}
+
+const MemOps cirrus_window_ops = { .read = window_read, .write = window_write, .max_size = 8 };
 
 /* --- regions ------------------------------------------------------------------------------------------------------------------- */
 
