@@ -228,7 +228,7 @@ static bool cirrus_fb_mode(Vga *v, FbMode *m)
     uint8_t over = v->crtc[CRTC_OVERFLOW], scan = v->crtc[CRTC_MAX_SCAN];
     unsigned compare = v->crtc[CRTC_COMPARE] | (over & 0x10u) << 4 | (scan & 0x40u) << 3;
 
-    if (!(v->seq[SR_EXT_MODE] & 1)) {
+    if (!(v->seq[SR_EXT_MODE] & 1) || !(v->gfx[GFX_MISC] & 1)) {
         return false;
     }
     memset(m, 0, sizeof(*m));

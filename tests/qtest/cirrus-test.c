@@ -66,6 +66,7 @@ static void mode(QTest *t, unsigned width, unsigned height, unsigned stride, uin
     reg(t, CRTC, 0x1b, (uint8_t)(0x22 | (stride / 8 >> 4 & 0x10)));
     reg(t, CRTC, 0x0c, 0);
     reg(t, CRTC, 0x0d, 0);
+    reg(t, GFX, 0x06, 0x05);
     reg(t, SEQ, 0x07, seq7);
     hidden_dac(t, dac);
     qtest_inb(t, 0x3da);
@@ -146,7 +147,6 @@ TEST(banks)
     QTest *t = start();
 
     mode(t, 640, 480, 640, 0x01, 0);
-    reg(t, GFX, 0x06, 0x05);
     for (unsigned k = 0; k < VRAM; k += 0x1000) {
         qtest_writel(t, LINEAR + k, k >> 12);
     }
@@ -171,7 +171,6 @@ TEST(extended_write_modes)
     QTest *t = start();
 
     mode(t, 640, 480, 640, 0x01, 0);
-    reg(t, GFX, 0x06, 0x05);
     reg(t, GFX, 0x0b, 0x06);
     reg(t, GFX, 0x00, 0xb0);
     reg(t, GFX, 0x01, 0xf1);
@@ -459,7 +458,6 @@ TEST(blt_kinds)
 
     mode(t, 640, 480, 640, 0x01, 0);
     reg(t, SEQ, 0x17, 0x24); /* registers in memory */
-    reg(t, GFX, 0x06, 0x05);
     for (size_t i = 0; i < G_N_ELEMENTS(kinds); i++) {
         compare_kind(t, kinds[i][0], kinds[i][1]);
     }
