@@ -11,6 +11,7 @@
 #include "monitor/monitor.h"
 #include "system/backends.h"
 #include "system/daemon.h"
+#include "system/displays.h"
 #include "system/options.h"
 #include "util/log.h"
 #include "util/mainloop.h"
@@ -166,8 +167,9 @@ static bool main_start(Options *o, Error **errp)
     runstate_notifier_add(&notifier);
     blk_set_error_hook(main_on_disk_error, NULL);
     if (!main_lock_memory(o, errp) || !main_find_machine(o, errp) ||
-        !accel_choose(o->accels->len ? o->accels->str : NULL, errp) || !backends_create(o, errp) ||
-        !main_create_machine(o, errp) || !backends_add_devices(o, errp)) {
+        !accel_choose(o->accels->len ? o->accels->str : NULL, errp) || !displays_prepare(o, errp) ||
+        !backends_create(o, errp) || !main_create_machine(o, errp) || !backends_add_devices(o, errp) ||
+        !displays_create(o, errp)) {
         return false;
     }
     machine_reset(machine_current());
@@ -180,8 +182,8 @@ static bool main_start(Options *o, Error **errp)
 
 static void main_hint_display(const Options *o)
 {
-    if (!o->nographic && !o->display_none && !o->daemonize && o->default_devices && isatty(2)) {
-        info_report("no display is built in yet: the machine runs unseen; -nographic shows its serial console here");
+    if (!o->nographic && !o->display_none && !o->vncs->len && !o->daemonize && o->default_devices && isatty(2)) {
+        info_report("no display is shown: -vnc :0 serves one, -nographic shows the serial console here");
     }
 }
 
@@ -199,6 +201,7 @@ static void main_end(Options *o, int status)
 {
     gdbserver_end(status);
     vcpus_shutdown();
+    displays_destroy();
     monitor_cleanup(); /* before the devices let go of the muxes, which would give monitors the input */
     machine_free(machine_current());
     vcpus_free();

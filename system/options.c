@@ -277,24 +277,10 @@ static bool opt_nographic(void *p, const char *value, Error **errp)
 
 static bool opt_display(void *p, const char *value, Error **errp)
 {
-    static const char *const later[] = { "sdl", "gtk", "vnc", "curses", "egl-headless", "spice-app", "dbus" };
     if (options_is_help(value)) {
-        return options_print(p, opthelp_text, "Displays:\nnone\n(SDL, VNC and curses come with a later version)\n");
+        return options_print(p, opthelp_text, "Displays:\nnone\nvnc\n");
     }
-    if (!strcmp(value, "none")) {
-        ((Options *)p)->display_none = true;
-        return true;
-    }
-    size_t len = strcspn(value, ",=");
-    for (unsigned i = 0; i < G_N_ELEMENTS(later); i++) {
-        if (strlen(later[i]) == len && !strncmp(value, later[i], len)) {
-            error_set(errp, "this display comes with a later version");
-            error_add_hint(errp, "Use -nographic for a serial console here, or -display none.");
-            return false;
-        }
-    }
-    error_set(errp, "there is no such display; `-display help` lists them");
-    return false;
+    return optdisplay_display(p, value, errp);
 }
 
 static bool opt_vga(void *p, const char *value, Error **errp)
@@ -668,6 +654,12 @@ static const Option options_table[] = {
     { "drive", "[file=FILE][,if=ide|floppy|none][,index=N][,bus=N][,unit=N][,media=disk|cdrom][,format=F][,readonly=on]"
       "[,snapshot=on][,id=ID][,cache=C][,werror=A][,rerror=A][,serial=S][,aio=A][,discard=D][,detect-zeroes=Z]",
       "a drive", BLOCK, opt_drive },
+    { "blockdev", "[driver=]DRIVER,node-name=NAME[,read-only=on][,auto-read-only=on][,force-share=on][,cache.direct=on]"
+      "[,cache.no-flush=on][,discard=unmap][,detect-zeroes=on|unmap][,OPTION=VALUE...]",
+      "a block node; children are named (file=NODE) or given in place (file.driver=file,file.filename=FILE); JSON will do too",
+      BLOCK, optargs_blockdev },
+    { "object", "secret,id=ID,data=TEXT|file=FILE[,format=raw|base64]", "an object: a secret for encrypted images", STANDARD,
+      optargs_object },
     { "snapshot", NULL, "write to temporary files instead of the images", BLOCK, opt_snapshot },
 
     { "kernel", "FILE", "start this Linux kernel (bzImage) or multiboot image", BOOT, opt_kernel },
@@ -686,7 +678,12 @@ static const Option options_table[] = {
 
     { "nographic", NULL, "no graphics; serial port and monitor on this terminal (Ctrl-A h: help, Ctrl-A x: leave)",
       DISPLAY, opt_nographic },
-    { "display", "none", "the display (help lists them)", DISPLAY, opt_display },
+    { "display", "none | vnc=ADDRESS", "the display (help lists them)", DISPLAY, opt_display },
+    { "vnc", "[HOST]:N[,to=N][,password=on][,websocket=on|[HOST:]PORT][,share=allow-exclusive|force-shared|ignore]\n"
+      "[,reverse=on][,power-control=on][,display=DEVICE][,head=N][,id=ID] | unix:PATH[,...] | none",
+      "a VNC server, on port 5900 + N", DISPLAY, optdisplay_vnc },
+    { "k", "LAYOUT", "keyboard layout, for VNC viewers that do not tell keys' places, and for `type` [us]", DISPLAY,
+      optdisplay_keymap },
     { "vga", "std|cirrus|none", "the graphics card [std]", DISPLAY, opt_vga },
 
     { "serial", "DEVICE", "a serial port on stdio, mon:stdio, vc, pty, null, none, file:F, pipe:F, unix:F[,server=on]"
@@ -723,14 +720,10 @@ static const Option options_table[] = {
     { "qtest-log", "FILE", "log of that", EXPERT, opt_qtest_log },
     { "dump-options", NULL, "this table, tab-separated", EXPERT, opt_dump },
 
-    { "vnc", "ADDRESS", "VNC display", LATER, opt_later_display },
     { "sdl", NULL, "SDL display", LATER, opt_later_display },
     { "spice", "OPTIONS", "SPICE display", LATER, opt_later_display },
     { "full-screen", NULL, "full screen", LATER, opt_later_display },
-    { "k", "LANGUAGE", "keyboard layout", LATER, opt_later_display },
     { "qmp", "DEVICE", "QMP monitor", LATER, opt_later },
-    { "object", "TYPE,id=ID", "objects", LATER, opt_later },
-    { "blockdev", "OPTIONS", "block nodes", LATER, opt_later },
     { "audiodev", "DRIVER,id=ID", "audio back ends", LATER, opt_later },
     { "usbdevice", "NAME", "USB devices", LATER, opt_later },
     { "numa", "OPTIONS", "NUMA nodes", LATER, opt_later },

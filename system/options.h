@@ -22,10 +22,11 @@ typedef struct Options {
     GString *accels;      /* "kvm:tcg"; empty: not said */
     uint64_t max_cpus;
     /* Arguments as they came, in order; of char * unless said otherwise. */
-    GPtrArray *chardevs, *serials, *monitors /* MonitorOption * */, *devices, *drives /* KeyVal * */;
+    GPtrArray *chardevs, *serials, *monitors /* MonitorOption * */, *devices, *drives /* KeyVal * */, *blockdevs, *objects, *vncs;
     bool monitor_none, serial_none, serial_given;
     bool nographic, display_none, default_devices, snapshot, start_paused;
     bool daemonize, mem_lock, list_options;
+    char *keymap; /* -k; NULL: us */
     char *pidfile, *debugcon, *qtest, *qtest_log, *log_items, *log_file, *gdb;
     /* Something to print instead of running.  @topic belongs to it. */
     void (*print)(struct Options *o, const char *topic);
@@ -46,8 +47,13 @@ bool optargs_rtc(void *opaque, const char *value, Error **errp);
 bool optargs_name(void *opaque, const char *value, Error **errp);
 bool optargs_action(void *opaque, const char *value, Error **errp);
 bool optargs_uuid(void *opaque, const char *value, Error **errp);
+bool optargs_blockdev(void *opaque, const char *value, Error **errp);
+bool optargs_object(void *opaque, const char *value, Error **errp);
 bool optargs_drive(Options *o, const char *text, Error **errp);
 bool optargs_drive_file(Options *o, const char *interface, int index, bool cdrom, const char *file, Error **errp);
+bool optdisplay_vnc(void *opaque, const char *value, Error **errp); /* optdisplay.c */
+bool optdisplay_keymap(void *opaque, const char *value, Error **errp);
+bool optdisplay_display(Options *o, const char *value, Error **errp);
 void optargs_add_accel(Options *o, const char *spec);
 
 /* What is printed instead of running (opthelp.c): Options.print. */

@@ -12,7 +12,7 @@
 
 enum {
     INPUT_COMBO_MAX = 16,    /* keys pressed together */
-    INPUT_QUEUE_MAX = 256,   /* combinations that wait */
+    INPUT_QUEUE_MAX = 4096,  /* combinations that wait: some pages of typed text */
     INPUT_HOLD_DEFAULT = 100, /* ms */
     INPUT_HOLD_MAX = 60000,
 };
@@ -21,6 +21,7 @@ struct InputHandler {
     const InputHandlerOps *ops;
     void *opaque;
     InputHandler *next;
+    int index; /* of a pointer, for mouse_set */
 };
 
 typedef struct InputCombo {
@@ -30,12 +31,41 @@ typedef struct InputCombo {
 
 static InputHandler *input_first; /* activated last comes first */
 static unsigned input_lamps;
+static int input_indices;         /* pointers numbered so far */
+static GPtrArray *input_notifiers; /* InputNotifier * */
 
 static GQueue input_combos = G_QUEUE_INIT; /* InputCombo *; the head is the one at work */
 static bool input_combo_down;              /* the head's keys are pressed */
 static Timer input_combo_timer;
 
 /* ---- handlers ---- */
+
+void input_notifier_add(InputNotifier *n)
+{
+    if (!input_notifiers) {
+        input_notifiers = g_ptr_array_new();
+    }
+    g_ptr_array_add(input_notifiers, n);
+}
+
+void input_notifier_remove(InputNotifier *n)
+{
+    if (input_notifiers) {
+        g_ptr_array_remove(input_notifiers, n);
+    }
+}
+
+/* Perhaps another pointer comes first now. */
+static void input_tell_pointer(void)
+{
+    for (guint i = 0; input_notifiers && i < input_notifiers->len; i++) {
+        InputNotifier *n = input_notifiers->pdata[i];
+
+        if (n->pointer) {
+            n->pointer(n);
+        }
+    }
+}
 
 static void input_unlink(InputHandler *h)
 {
@@ -52,10 +82,12 @@ InputHandler *input_handler_add(const InputHandlerOps *ops, void *opaque)
     InputHandler *h = g_new0(InputHandler, 1), **p = &input_first;
     h->ops = ops;
     h->opaque = opaque;
+    h->index = ops->rel || ops->abs ? input_indices++ : -1;
     while (*p) { /* last, until the guest uses it */
         p = &(*p)->next;
     }
     *p = h;
+    input_tell_pointer();
     return h;
 }
 
@@ -64,6 +96,7 @@ void input_handler_remove(InputHandler *h)
     if (h) {
         input_unlink(h);
         g_free(h);
+        input_tell_pointer();
     }
 }
 
@@ -73,7 +106,44 @@ void input_handler_activate(InputHandler *h)
         input_unlink(h);
         h->next = input_first;
         input_first = h;
+        input_tell_pointer();
     }
+}
+
+static InputHandler *input_pointer(void)
+{
+    for (InputHandler *h = input_first; h; h = h->next) {
+        if (h->ops->rel || h->ops->abs) {
+            return h;
+        }
+    }
+    return NULL;
+}
+
+void input_each_mouse(void (*fn)(void *opaque, const InputMouseInfo *info), void *opaque)
+{
+    InputHandler *current = input_pointer();
+
+    for (int i = 0; i < input_indices; i++) { /* in the order of their numbers */
+        for (InputHandler *h = input_first; h; h = h->next) {
+            if (h->index == i) {
+                fn(opaque, &(InputMouseInfo){ i, h->ops->name, h->ops->absolute, h == current });
+            }
+        }
+    }
+}
+
+bool input_mouse_set(int index, Error **errp)
+{
+    for (InputHandler *h = input_first; h; h = h->next) {
+        if (h->index == index && index >= 0) {
+            input_handler_activate(h);
+            return true;
+        }
+    }
+    error_set(errp, "there is no mouse %d", index);
+    error_add_hint(errp, "`info mice` lists them.");
+    return false;
 }
 
 void input_key(unsigned code, bool down)
@@ -108,17 +178,25 @@ void input_pointer_abs(int x, int y, int dz, unsigned buttons)
 
 bool input_pointer_is_absolute(void)
 {
-    for (InputHandler *h = input_first; h; h = h->next) {
-        if (h->ops->rel || h->ops->abs) {
-            return h->ops->absolute && h->ops->abs;
-        }
-    }
-    return false;
+    InputHandler *h = input_pointer();
+
+    return h && h->ops->absolute && h->ops->abs;
 }
 
 void input_set_leds(unsigned leds)
 {
-    input_lamps = leds & (INPUT_LED_SCROLL | INPUT_LED_NUM | INPUT_LED_CAPS);
+    leds &= INPUT_LED_SCROLL | INPUT_LED_NUM | INPUT_LED_CAPS;
+    if (leds == input_lamps) {
+        return;
+    }
+    input_lamps = leds;
+    for (guint i = 0; input_notifiers && i < input_notifiers->len; i++) {
+        InputNotifier *n = input_notifiers->pdata[i];
+
+        if (n->leds) {
+            n->leds(n);
+        }
+    }
 }
 
 unsigned input_leds(void)
@@ -128,27 +206,28 @@ unsigned input_leds(void)
 
 /* ---- key names ---- */
 
-static const InputKeyName *input_find_number(const char *text)
+unsigned input_key_by_number(unsigned number)
+{
+    for (const InputKeyName *k = input_key_names; k->name; k++) {
+        if (k->number == number && number) {
+            return k->code;
+        }
+    }
+    return 0;
+}
+
+static unsigned input_find_number(const char *text)
 {
     char *end;
     errno = 0;
     guint64 v = g_ascii_strtoull(text + 2, &end, 16);
-    if (errno || *end || end == text + 2 || v == 0 || v > 0xff) {
-        return NULL;
-    }
-    for (const InputKeyName *k = input_key_names; k->name; k++) {
-        if (k->number == v) {
-            return k;
-        }
-    }
-    return NULL;
+    return errno || *end || end == text + 2 || v > 0xff ? 0 : input_key_by_number((unsigned)v);
 }
 
 unsigned input_key_by_name(const char *name)
 {
     if (g_str_has_prefix(name, "0x")) {
-        const InputKeyName *k = input_find_number(name);
-        return k ? k->code : 0;
+        return input_find_number(name);
     }
     for (const InputKeyName *k = input_key_names; k->name; k++) {
         if (!strcmp(k->name, name)) {
@@ -238,20 +317,15 @@ static bool input_combo_parse(InputCombo *c, const char *keys, Error **errp)
     return ok;
 }
 
-bool input_sendkey(const char *keys, unsigned hold_ms, Error **errp)
+unsigned input_combos_room(void)
 {
-    InputCombo *c = g_new0(InputCombo, 1);
-    c->hold_ms = hold_ms ? hold_ms : INPUT_HOLD_DEFAULT;
-    if (!input_combo_parse(c, keys, errp)) {
-        g_free(c);
-        return false;
-    }
-    if (c->hold_ms > INPUT_HOLD_MAX || g_queue_get_length(&input_combos) >= INPUT_QUEUE_MAX) {
-        if (c->hold_ms > INPUT_HOLD_MAX) {
-            error_set(errp, "a key cannot be held for %u ms; 1 to %d is the range", hold_ms, INPUT_HOLD_MAX);
-        } else {
-            error_set(errp, "%d key combinations wait to be sent already", INPUT_QUEUE_MAX);
-        }
+    return INPUT_QUEUE_MAX - g_queue_get_length(&input_combos);
+}
+
+static bool input_combo_queue(InputCombo *c, Error **errp)
+{
+    if (!input_combos_room()) {
+        error_set(errp, "%d key combinations wait to be sent already", INPUT_QUEUE_MAX);
         g_free(c);
         return false;
     }
@@ -263,4 +337,29 @@ bool input_sendkey(const char *keys, unsigned hold_ms, Error **errp)
         input_combo_start();
     }
     return true;
+}
+
+bool input_send_combo(const unsigned *codes, unsigned count, unsigned hold_ms, Error **errp)
+{
+    InputCombo *c = g_new0(InputCombo, 1);
+    c->hold_ms = hold_ms ? hold_ms : INPUT_HOLD_DEFAULT;
+    c->count = MIN(count, INPUT_COMBO_MAX);
+    memcpy(c->codes, codes, c->count * sizeof(codes[0]));
+    return input_combo_queue(c, errp);
+}
+
+bool input_sendkey(const char *keys, unsigned hold_ms, Error **errp)
+{
+    InputCombo *c = g_new0(InputCombo, 1);
+    c->hold_ms = hold_ms ? hold_ms : INPUT_HOLD_DEFAULT;
+    if (!input_combo_parse(c, keys, errp)) {
+        g_free(c);
+        return false;
+    }
+    if (c->hold_ms > INPUT_HOLD_MAX) {
+        error_set(errp, "a key cannot be held for %u ms; 1 to %d is the range", hold_ms, INPUT_HOLD_MAX);
+        g_free(c);
+        return false;
+    }
+    return input_combo_queue(c, errp);
 }

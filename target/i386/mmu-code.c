@@ -99,7 +99,7 @@ void mmu_protect_code(X86Cpu *cpu, RamBlock *ram, uint64_t page_off)
  * generation steps once more after that, for who decoded in between.
  */
 #define CODE_WRITES_MAX 64
-static void mmu_code_written(RamBlock *ram, uint64_t off, uint64_t len)
+void mmu_code_written(RamBlock *ram, uint64_t off, uint64_t len)
 {
     for (uint64_t page = off >> 12; page <= (off + len - 1) >> 12; page++) {
         unsigned char n = atomic_load(&ram->code_page[page]);

@@ -23,6 +23,7 @@ MAY_INCLUDE = {
     "system/main.c": ["*"],
     "system/options.c": ["*"],
     "system/backends.c": ["*"],
+    "system/displays.c": ["*"],
     "system/qtest.c": ["migration/vmstate.h", "accel/accel.h", "chardev/*"],  # a protocol's server, as a monitor is
     "target/": ["system/*", "migration/vmstate.h", "accel/*"],
     "accel/": ["system/*", "migration/vmstate.h", "target/i386/*"],
@@ -40,6 +41,10 @@ LIBRARIES = {
     "urcu*": ["system/*", "util/*"],
     "png.h": ["ui/*"],
     "pixman.h": ["ui/*"],
+    "rfb/*": ["ui/vnc*"],
+    "xkbcommon/*": ["ui/keymap-xkb.c"],
+    "SDL*": ["ui/sdl*"],
+    "curses.h": ["ui/curses*"],
     "zlib.h": ["block/*", "migration/*", "tests/*", "tools/*"],
     "jansson.h": ["monitor/*", "system/*", "block/*", "tests/*"],
 }

@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Where displays and the rest of the emulator meet: which of them are made, what they are told of the machine, and what
+ * they may ask of it.  Start-up, main thread, under the big lock.
+ */
+#include "util/osdep.h"
+#include "system/displays.h"
+
+#include "monitor/monitor.h"
+#include "ui/display.h"
+#include "ui/keymap.h"
+#include "ui/vnc.h"
+
+static void displays_quit(void)
+{
+    request_shutdown(SHUTDOWN_HOST_UI);
+}
+
+static void displays_reset(void)
+{
+    request_reset(SHUTDOWN_HOST_UI);
+}
+
+static void displays_on_runstate(RunstateNotifier *n, bool running, RunState s)
+{
+    (void)n;
+    display_set_state(running ? NULL : runstate_name(s));
+}
+
+static RunstateNotifier displays_notifier = { .changed = displays_on_runstate };
+
+bool displays_prepare(Options *o, Error **errp)
+{
+    if (o->keymap && !keymap_set(o->keymap, errp)) {
+        error_prepend(errp, "-k %s: ", o->keymap);
+        return false;
+    }
+    return true;
+}
+
+bool displays_create(Options *o, Error **errp)
+{
+    display_set_hooks(&(DisplayHooks){ displays_quit, request_powerdown, displays_reset });
+    display_set_name(o->cfg.name);
+    display_set_state(runstate_running() ? NULL : runstate_name(runstate_get()));
+    runstate_notifier_add(&displays_notifier);
+    for (unsigned i = 0; i < o->vncs->len; i++) {
+        if (!vnc_add(o->vncs->pdata[i], errp)) {
+            error_prepend(errp, "-vnc %s: ", (char *)o->vncs->pdata[i]);
+            return false;
+        }
+    }
+    return true;
+}
+
+void displays_destroy(void)
+{
+    runstate_notifier_remove(&displays_notifier);
+    vnc_cleanup();
+    keymap_cleanup();
+}
