@@ -21,13 +21,13 @@ void vga_model_size(const VgaModel *m, int *width, int *height)
     *height = 1 + (int)(m->crtc[0x12] + 256 * BIT(m->crtc[7], 1) + 512 * BIT(m->crtc[7], 6));
 }
 
-/* A colour of six bits a component; the DAC's output is linear from 0 to all. */
+/* A colour of six bits a component; 0 is 0 and 63 is 255, and the top bits are repeated below. */
 static uint32_t dac(const VgaModel *m, unsigned index)
 {
     uint32_t rgb = 0;
 
     for (int k = 0; k < 3; k++) {
-        rgb = rgb * 256 + (m->dac[index & m->dac_mask][k] * 255u + 31) / 63;
+        rgb = rgb * 256 + m->dac[index & m->dac_mask][k] * 4u + m->dac[index & m->dac_mask][k] / 16u;
     }
     return rgb;
 }
