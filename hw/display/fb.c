@@ -19,6 +19,12 @@ void fb_free(FbScan *s)
     *s = (FbScan){ 0 };
 }
 
+void fb_watched(FbScan *s, bool on)
+{
+    s->watched = on;
+    mem_set_dirty_tracking(s->vram, DIRTY_DISPLAY, on);
+}
+
 void fb_invalidate(FbScan *s)
 {
     s->full = true;
@@ -194,7 +200,9 @@ static bool fb_take_dirty(FbScan *s, const FbMode *m, bool *all)
         s->bits_size = words;
         s->bits = g_renew(uint64_t, s->bits, words);
     }
-    mem_set_dirty_tracking(s->vram, DIRTY_DISPLAY, true);
+    if (s->watched) { /* it may be another block of RAM than before */
+        mem_set_dirty_tracking(s->vram, DIRTY_DISPLAY, true);
+    }
     return mem_take_dirty(s->vram, DIRTY_DISPLAY, from, len, s->bits);
 }
 

@@ -40,6 +40,7 @@ typedef struct FbScan {
     bool over_changed;
 
     /* fb.c's own */
+    bool watched;          /* a display looks: the dirty bitmap is kept */
     FbMode shown;
     bool full;
     int shown_over_y0, shown_over_y1;
@@ -53,6 +54,8 @@ typedef struct FbScan {
 
 void fb_init(FbScan *s, Console *c, const MemRegion *vram, uint64_t vram_size);
 void fb_free(FbScan *s);
+/* From the console's watched(): memory's writers report only while somebody looks.  Unwatched, all lines are looked at. */
+void fb_watched(FbScan *s, bool on);
 void fb_invalidate(FbScan *s); /* look at every line next time */
 void fb_forget(FbScan *s);     /* something else was drawn to the surface */
 void fb_refresh(FbScan *s, const FbMode *mode, const uint32_t palette[256]);
