@@ -47,7 +47,7 @@ typedef struct FbScan {
     uint32_t palette[256];
     uint64_t *bits;
     size_t bits_size;
-    uint8_t *bytes;        /* one line as it is in memory */
+    uint8_t *bytes;        /* one line that wraps round the end of memory */
     uint32_t *line;        /* and as pixels */
     size_t line_size;
 } FbScan;
