@@ -42,8 +42,8 @@ def x_on(name, card, driver, size, slack):
                 machine.send(command + "; echo status=$?\n")
                 machine.expect(r"^status=0", 200)
             machine.send("(HOME=/root chroot /mnt xinit /root/.xinitrc -- /usr/bin/Xorg :0 vt7 -nolisten tcp >/mnt/tmp/log 2>&1; "
-                         "tail -n 20 /mnt/tmp/log; echo X-ENDED) &\n")
-            if machine.expect(r"X-TERMINAL|X-ENDED", 900)[0] == "X-ENDED":
+                         "tail -n 20 /mnt/tmp/log; echo X-$((1))-ENDED) &\n")
+            if machine.expect(r"X-TERMINAL|X-1-ENDED", 900)[0] == "X-1-ENDED":
                 raise Failure("X did not start")
             screens.rest(machine, 40)
             machine.hmp("mouse_move -3000 -3000")

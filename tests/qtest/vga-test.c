@@ -571,3 +571,86 @@ TEST(edid)
         qtest_end(t);
     }
 }
+
+/* All depths of VBE with a virtual screen, seen through an offset; 4 bits a pixel are four planes. */
+static uint32_t vbe_model(const uint8_t *memory, const uint8_t (*dac)[3], unsigned bits, unsigned stride, unsigned x, unsigned y)
+{
+    const uint8_t *p = memory + (size_t)y * stride + (size_t)x * ((bits + 7) / 8);
+    unsigned word = (unsigned)p[0] | (unsigned)p[1] << 8, index = p[0], r, g, b;
+
+    switch (bits) {
+    case 15:
+        r = word >> 10 & 31, g = word >> 5 & 31, b = word & 31;
+        return (r * 8 + r / 4) << 16 | (g * 8 + g / 4) << 8 | (b * 8 + b / 4);
+    case 16:
+        r = word >> 11, g = word >> 5 & 63, b = word & 31;
+        return (r * 8 + r / 4) << 16 | (g * 4 + g / 16) << 8 | (b * 8 + b / 4);
+    case 24: case 32: return (uint32_t)p[2] << 16 | (uint32_t)p[1] << 8 | p[0];
+    case 4:
+        index = 0;
+        for (unsigned k = 0; k < 4; k++) {
+            index |= (memory[((size_t)y * stride + x / 8) * 4 + k] >> (7 - x % 8) & 1u) << k;
+        }
+        break;
+    default: break;
+    }
+    return (dac[index][0] * 4u + dac[index][0] / 16u) << 16 | (dac[index][1] * 4u + dac[index][1] / 16u) << 8 |
+           (dac[index][2] * 4u + dac[index][2] / 16u);
+}
+
+TEST(vbe_pictures)
+{
+    static const struct { uint16_t bits, w, h, virt, x, y; } modes[] = {
+        { 8, 640, 480, 640, 0, 0 },    { 8, 320, 200, 1016, 13, 77 }, { 15, 640, 480, 648, 5, 1 },
+        { 16, 800, 600, 1024, 1, 2 },  { 24, 640, 400, 656, 3, 9 },   { 32, 1024, 768, 1024, 0, 100 },
+        { 4, 640, 480, 640, 0, 0 },    { 4, 320, 240, 1024, 13, 5 },
+    };
+    static uint8_t memory[4 * 1024 * 1024], dac[256][3];
+    QTest *t = start();
+    int w, h;
+
+    qtest_pci_write(t, 0, VGA_DEVFN, 0x10, 0xe0000000, 4);
+    qtest_pci_write(t, 0, VGA_DEVFN, 0x04, 3, 2);
+    for (size_t k = 0; k < sizeof(memory); k++) {
+        memory[k] = model_rnd();
+    }
+    qtest_outb(t, 0x3c6, 0xff);
+    qtest_outb(t, 0x3c8, 0);
+    for (unsigned k = 0; k < 768; k++) {
+        dac[k / 3][k % 3] = model_rnd() & 63;
+        qtest_outb(t, 0x3c9, dac[k / 3][k % 3]);
+    }
+    qtest_inb(t, 0x3da);
+    for (uint8_t k = 0; k < 19; k++) {
+        qtest_outb(t, ATTR, k);
+        qtest_outb(t, ATTR, k < 16 ? k : k == 18 ? 15 : 0);
+    }
+    qtest_outb(t, ATTR, 0x20);
+    for (size_t i = 0; i < G_N_ELEMENTS(modes); i++) {
+        unsigned stride = modes[i].bits == 4 ? modes[i].virt / 8u : modes[i].virt * ((modes[i].bits + 7u) / 8);
+
+        vbe(t, 4, 0);
+        vbe(t, 1, modes[i].w);
+        vbe(t, 2, modes[i].h);
+        vbe(t, 3, modes[i].bits);
+        vbe(t, 4, 0x41);
+        qtest_write(t, 0xe0000000, memory, sizeof(memory));
+        vbe(t, 6, modes[i].virt);
+        vbe(t, 8, modes[i].x);
+        vbe(t, 9, modes[i].y);
+        uint8_t *p = screendump(t, &w, &h);
+        CHECK_EQ(w, modes[i].w);
+        CHECK_EQ(h, modes[i].h);
+        for (int y = 0; y < h; y++) {
+            for (int x = 0; x < w; x++) {
+                uint32_t want = vbe_model(memory, dac, modes[i].bits, stride, (unsigned)x + modes[i].x, (unsigned)y + modes[i].y);
+
+                if (pixel(p, w, x, y) != want) {
+                    TEST_FAIL("%u bits: pixel %d, %d is %06x, not %06x", modes[i].bits, x, y, pixel(p, w, x, y), want);
+                }
+            }
+        }
+        g_free(p);
+    }
+    qtest_end(t);
+}
