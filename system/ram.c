@@ -212,8 +212,12 @@ bool mem_take_dirty(const MemRegion *r, DirtyClient client, hwaddr off, uint64_t
         bits[k / 64] |= got << (k % 64);
         any |= got;
     }
-    if (any && hooks && hooks->cleared) {
-        hooks->cleared(ram, off, len);
+    if (any && hooks && hooks->cleared && !hooks->cleared(ram, off, len)) {
+        for (uint64_t page = first; page <= last; page++) {
+            if (bits[(page - first) / 64] >> ((page - first) % 64) & 1) {
+                ram_dirty_set(ram, client, page, page);
+            }
+        }
     }
     return any;
 }

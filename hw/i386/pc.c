@@ -260,7 +260,7 @@ static bool pc_create_vga(PcBoard *b, Error **errp)
 {
     static const struct {
         const char *vga, *device;
-    } kinds[] = { { "std", "VGA" }, { "none", NULL } };
+    } kinds[] = { { "std", "VGA" }, { "cirrus", "cirrus-vga" }, { "none", NULL } };
     const char *want = b->m->cfg.vga, *use = want ? want : b->m->cls->default_vga;
     for (size_t i = 0; i < G_N_ELEMENTS(kinds); i++) {
         if (strcmp(kinds[i].vga, use)) {
@@ -277,7 +277,7 @@ static bool pc_create_vga(PcBoard *b, Error **errp)
         }
         return true;
     }
-    error_set(errp, "-vga %s is not known; it can be std or none", use);
+    error_set(errp, "-vga %s is not known; it can be std, cirrus or none", use);
     return false;
 }
 
