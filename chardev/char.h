@@ -69,6 +69,11 @@ void char_set_quit_hook(void (*quit)(void)); /* escape x */
 /* Set by whoever owns the monitor: attaches one to a mux for "mon:" and -nographic. */
 void char_set_monitor_hook(bool (*attach)(Chardev *mux, Error **errp));
 void char_each(void (*fn)(void *opaque, Chardev *chr, bool frontend_open), void *opaque);
+/*
+ * Was this text written to @chr since the last time that it was found here?  Of what was written the last 8 KiB are
+ * remembered; terminals' escape sequences and carriage returns are overlooked.
+ */
+bool char_expect(Chardev *chr, const char *text);
 bool char_remove(const char *id, Error **errp);
 void char_cleanup_all(void); /* process exit: terminals restored, sockets unlinked */
 void char_restore_terminal(void); /* only that; async-signal-safe, for fatal signals */

@@ -8,6 +8,7 @@
 
 #include "monitor/monitor.h"
 #include "ui/display.h"
+#include "ui/font.h"
 #include "ui/keymap.h"
 #include "ui/vnc.h"
 
@@ -29,8 +30,25 @@ static void displays_on_runstate(RunstateNotifier *n, bool running, RunState s)
 
 static RunstateNotifier displays_notifier = { .changed = displays_on_runstate };
 
+/* The PC's font is in the VGA BIOS; whoever has none of those has no text to draw either. */
+static void displays_load_font(void)
+{
+    char *path = datafile_find("vgabios-stdvga.bin", NULL);
+    GBytes *image = path ? datafile_load(path, MiB, NULL) : NULL;
+
+    if (image) {
+        gsize len;
+        const uint8_t *data = g_bytes_get_data(image, &len);
+
+        font_load(data, len);
+        g_bytes_unref(image);
+    }
+    g_free(path);
+}
+
 bool displays_prepare(Options *o, Error **errp)
 {
+    displays_load_font();
     if (o->keymap && !keymap_set(o->keymap, errp)) {
         error_prepend(errp, "-k %s: ", o->keymap);
         return false;

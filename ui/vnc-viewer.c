@@ -193,7 +193,7 @@ static bool vnc_process(VncViewer *v)
             return false;
         }
     }
-    rfbProcessEvents(v->screen, 0);
+    rfbCheckFds(v->screen, 0);
     if (v->gone || v->cl->sock < 0) {
         return false;
     }
@@ -210,11 +210,10 @@ static void vnc_loop(VncViewer *v)
         if (!vnc_process(v) || !vnc_ext_tell(v)) {
             break;
         }
-        if (vnc_screen_pull(v)) {
-            rfbUpdateClient(v->cl);
-            if (v->cl->sock < 0) {
-                break;
-            }
+        vnc_screen_pull(v);
+        rfbUpdateClient(v->cl);
+        if (v->cl->sock < 0) {
+            break;
         }
     }
 }
