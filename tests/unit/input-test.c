@@ -183,8 +183,8 @@ TEST(sendkey_refuses)
     }
     CHECK_EQ(heard->len, 4096 * 8);
     CHECK(input_sendkey("a", 1, NULL));
+    run_until(11500);
     run_until(12000);
-    run_until(5000);
     input_handler_remove(k);
 }
 
@@ -474,7 +474,7 @@ TEST(mouse_far_and_fast)
     input_pointer_rel(300, -600, 0, 0);
     CHECK_STR(said(), "08* ff* ff* 08* 2d* ff* 08* 00* 5a*");
     int dx = 0;
-    for (int i = 0; i < 9000; i++) {
+    for (int i = 0; i < 1000; i++) {
         input_pointer_rel(1, 0, 0, 0);
     }
     while (in(0x64) & 1) {
