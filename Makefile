@@ -144,6 +144,20 @@ $(GUESTS) $(BENCH_GUESTS): $(BUILD)/%.bin: %.S tests/guest/rom.ld
 	$(call say,GUEST,$<)$(CC) -m64 -I. -c -MMD -MP -MT $@ -MF $(OBJ)/$*.d -o $(OBJ)/$*.o $< && \
 		$(LD) -m elf_x86_64 -T tests/guest/rom.ld -o $@ $(OBJ)/$*.o
 
+# The programs of `make bench`: a static binary that is the benchmark guest's init and runs on the host as well. Flags of its
+# own, so that what is measured does not depend on how the emulator is built.
+BENCH_OBJS := $(patsubst %.c,$(OBJ)/%.o,$(wildcard tests/bench/guest/*.c))
+BENCH_CFLAGS = -std=gnu11 -D_GNU_SOURCE -I. $(WARNINGS) -fno-strict-aliasing -pthread $(LIB_CFLAGS) -O2 -fno-math-errno -fno-tree-vectorize
+CFLAGS-tests/bench/guest/matrix-avx2.o := -march=x86-64-v3
+$(OBJ)/tests/bench/guest/%.o: tests/bench/guest/%.c build/config.mk | deps-bench
+	@mkdir -p $(@D)
+	$(call say,CC,$<)$(CC) $(BENCH_CFLAGS) $(CFLAGS-tests/bench/guest/$*.o) -MMD -MP -c -o $@ $<
+$(BUILD)/tests/bench/bench: $(BENCH_OBJS)
+	@mkdir -p $(@D)
+	$(call say,LINK,$@)$(CC) -static -pthread -o $@ $^ -lz -lm
+$(BUILD)/bench/root.cpio: $(BUILD)/tests/bench/bench tests/bench/guest/make-root scripts/guest/initramfs | guest-cloud
+	$(call say,ROOT,$@)tests/bench/guest/make-root $< build/guest/busybox-static/bin/busybox $(@:.cpio=)
+
 .PHONY: test-programs fuzz-programs guests
 guests: $(GUESTS)
 test-programs: $(LINKED_TESTS) $(QTESTS) firmware
@@ -151,12 +165,14 @@ fuzz-programs: $(FUZZ_TESTS) firmware
 
 # What must be installed for `make run` and for the tests. Where that cannot be, go on: tests that lack something are
 # skipped and say why.
-.PHONY: deps-run deps-test
-deps-run deps-test: deps-%:
+.PHONY: deps-run deps-test deps-bench
+deps-run deps-test deps-bench: deps-%:
 	@./configure --deps-only --install-deps=$* || echo "make: going on without them"
 
 # The Debian kernels that the boot tests boot, unpacked under build/guest.
-.PHONY: guest-kernels
+.PHONY: guest-kernels guest-cloud
+guest-cloud: | deps-bench
+	@scripts/guest/prepare cloud || [ $$? = 3 ]
 guest-kernels: | deps-test
 	@scripts/guest/prepare cloud full || [ $$? = 3 ]
 
@@ -193,8 +209,11 @@ check-slow: all guest-kernels | deps-test
 	@$(RUN_TESTS) slow
 check-clang:
 	@+$(MAKE) BUILD=build/clang CC=clang programs test-programs fuzz-programs
-bench: all guest-kernels $(BENCH_GUESTS) | deps-test
-	@RHEA_BUILD=$(BUILD) tests/bench/run
+# make bench BENCH="--only sieve --rounds 5": tests/bench/run --help lists what can be chosen.
+bench: all $(BENCH_GUESTS) $(BUILD)/bench/root.cpio
+	@RHEA_BUILD=$(BUILD) tests/bench/run $(BENCH)
+.PHONY: bench-programs
+bench-programs: $(BENCH_GUESTS) $(BUILD)/bench/root.cpio
 
 .PHONY: run
 run: all guests | deps-run
@@ -223,7 +242,7 @@ make check            all tests but the slow ones; installs what is missing
   check-style check-unit check-qtest check-cli check-guest check-boot check-fuzz    one group of them
 make check-slow       the slow tests
 make check-clang      compile everything with clang, into build/clang
-make bench            measure beside Debian's QEMU
+make bench            measure beside Debian's QEMU; BENCH="--help" lists options
 make install          into the prefix of ./configure [$(PREFIX)], DESTDIR= before it
 make man              the man page, build/rhea-system-x86_64.1
 make clean            remove what was built; make distclean: the configuration and fetched kernels too

@@ -16,7 +16,6 @@ static struct {
 /* Engines that people ask for by name and that this program may lack. */
 static const char *const accel_absent[][2] = {
     { "kvm", "KVM support is not built into this Rhea yet; `-accel tcg` runs the guest in software" },
-    { "jit", "the translator is not built into this Rhea yet; `-accel interp` runs the guest in software" },
     { "hvf", "hvf is for macOS hosts" },
     { "whpx", "whpx is for Windows hosts" },
     { "hax", "hax was for Windows and macOS hosts" },
@@ -193,7 +192,7 @@ void accel_print_help(FILE *f)
     if (software) {
         fprintf(f, "%-8s the best software engine: %s\n", "tcg", software->name);
     }
-    for (unsigned i = 0; i < 2; i++) {
+    for (unsigned i = 0; i < 1; i++) {
         if (!accel_find(accel_absent[i][0])) {
             fprintf(f, "%-8s [%s]\n", accel_absent[i][0], accel_absent[i][1]);
         }

@@ -14,6 +14,9 @@
 #include <pthread.h>
 #include <time.h>
 
+/* Reads up to this length are tried in the caller's thread: copying more would keep a vCPU too long. */
+enum { BLK_AT_ONCE = 64 * 1024 };
+
 typedef enum BlkOp { BLK_OP_READ, BLK_OP_WRITE, BLK_OP_FLUSH, BLK_OP_DISCARD, BLK_OP_ZERO } BlkOp;
 typedef enum BlkReqState { BLK_REQ_QUEUED, BLK_REQ_RUNNING, BLK_REQ_FINISHED } BlkReqState;
 
@@ -38,6 +41,7 @@ struct BlkReq {
 struct Blk {
     char *name, *serial;
     BlockNode *node;
+    BlockChild *root; /* the reference to node */
     BlkConfig cfg;
     BlkReq *queue_first, **queue_tail; /* waiting for room */
     unsigned running;
@@ -70,6 +74,8 @@ static int64_t blk_now_ns(void)
 /* ---- Life ------------------------------------------------------------------------------------------------ */
 
 static void blk_complete_finished(void *opaque);
+static BlkReq *blk_take_finished(Blk *b, bool wait);
+static void blk_complete(BlkReq *r);
 
 Blk *blk_new(const char *name, const BlkConfig *cfg)
 {
@@ -92,17 +98,28 @@ Blk *blk_new_empty(const char *name)
     return blk_new(name, &(BlkConfig){ .writeback = true, .werror_enospc = true });
 }
 
-void blk_set_node(Blk *b, BlockNode *medium)
+bool blk_set_node(Blk *b, BlockNode *medium, Error **errp)
 {
+    BlockChild *root = NULL;
+    if (medium) {
+        unsigned perm = medium->how.readonly ? BLOCK_PERM_READ : BLOCK_PERM_READ | BLOCK_PERM_WRITE;
+        root = block_root_attach(medium, b->name, perm, BLOCK_PERM_READ, errp);
+        block_node_unref(medium);
+        if (!root) {
+            return false;
+        }
+    }
     blk_drain(b);
     if (b->node) {
         int ret = block_node_flush(b->node);
         if (ret < 0) {
             warn_report("%s: flush of '%s' failed: %s", b->name, b->node->filename, g_strerror(-ret));
         }
-        block_node_free(b->node);
+        block_root_detach(b->root);
     }
     b->node = medium;
+    b->root = root;
+    return true;
 }
 
 void blk_free(Blk *b)
@@ -110,7 +127,7 @@ void blk_free(Blk *b)
     if (!b) {
         return;
     }
-    blk_set_node(b, NULL);
+    blk_set_node(b, NULL, NULL);
     for (Blk **p = &blk_all; *p; p = &(*p)->next) {
         if (*p == b) {
             *p = b->next;
@@ -146,6 +163,36 @@ static void blk_finish(BlkReq *r)
     }
 }
 
+/* Completes what a vCPU's access finished at once, while its thread is on its way out of the device. */
+static void blk_complete_leaving(void)
+{
+    enum { BUDGET = 8 }; /* a transfer in several pieces; then let the guest go on */
+    for (int i = 0; i < BUDGET; i++) {
+        BlkReq *r = blk_take_finished(NULL, false);
+        if (!r) {
+            return;
+        }
+        blk_complete(r);
+    }
+    bh_schedule(blk_bh);
+}
+
+/* As blk_finish for a request that never left this thread. */
+static void blk_finish_here(BlkReq *r)
+{
+    r->next = NULL;
+    pthread_mutex_lock(&finished.lock);
+    if (!finished.first) {
+        finished.tail = &finished.first;
+    }
+    *finished.tail = r;
+    finished.tail = &r->next;
+    pthread_mutex_unlock(&finished.lock);
+    if (mainloop_in_main_thread() || !bql_before_unlock(blk_complete_leaving)) {
+        bh_schedule(blk_bh);
+    }
+}
+
 static bool blk_iov_is_zero(const struct iovec *iov, int niov)
 {
     for (int i = 0; i < niov; i++) {
@@ -167,7 +214,7 @@ static int blk_run(BlkReq *r)
     case BLK_OP_FLUSH:
         return block_node_flush(r->node);
     case BLK_OP_DISCARD:
-        return r->node->how.discard ? block_node_discard(r->node, r->off, r->len) : 0;
+        return block_node_discard(r->node, r->off, r->len);
     case BLK_OP_ZERO:
         ret = block_node_write_zeroes(r->node, r->off, r->len, r->node->how.discard ? BLOCK_ZERO_MAY_UNMAP : 0);
         break;
@@ -236,7 +283,7 @@ static BlkReq *blk_submit(Blk *b, BlkOp op, uint64_t off, uint64_t len, const st
         memcpy(r->iov, iov, (size_t)niov * sizeof(*iov));
     }
     r->fua = !b->cfg.writeback && (op == BLK_OP_WRITE || op == BLK_OP_ZERO);
-    r->detect_zeroes = b->cfg.detect_zeroes;
+    r->detect_zeroes = b->node && b->node->detect_zeroes > 0;
     b->pending++;
     r->ret = blk_check(b, op, off, len);
     if (log_on(LOG_BLOCK)) {
@@ -247,6 +294,10 @@ static BlkReq *blk_submit(Blk *b, BlkOp op, uint64_t off, uint64_t len, const st
     if (r->ret < 0) {
         r->state = BLK_REQ_FINISHED;
         blk_finish(r);
+    } else if (op == BLK_OP_READ && len <= BLK_AT_ONCE && b->running == 0 && !b->queue_first &&
+               block_node_try_preadv(r->node, off, r->iov, niov, len) == 0) {
+        r->state = BLK_REQ_FINISHED;
+        blk_finish_here(r);
     } else if (b->running < BLK_MAX_INFLIGHT && !b->queue_first) {
         blk_start(b, r);
     } else {

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * What devices may ask of a drive.  Requests are asynchronous; completions run in the main
- * thread (or in the one that drains) under the big lock, never inside the submitting call.  An empty drive is a Blk
+ * What devices may ask of a drive.  Requests are asynchronous; completions run under the big lock in the main thread, in
+ * the one that drains, or in the submitting vCPU's when it leaves the device (data that were in the host's page cache),
+ * never inside the submitting call.  An empty drive is a Blk
  * without a medium: requests on it complete with -ENOMEDIUM.  All calls under the big lock.
  * Offsets and lengths are bytes; requests beyond the end of the medium complete with -EIO
  * without touching anything (lengths are checked here, whatever the device did).

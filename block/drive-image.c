@@ -1,16 +1,15 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The image part of a -drive: file names and protocols, format, cache modes, error policies, and opening the chain of
- * nodes they ask for.  Called by drive.c and by the monitor's change; main thread, under the big lock.
+ * The image part of a -drive: cache modes, error policies, and opening the chain of nodes that the rest asks for.
+ * Called by drive.c and by the monitor's change; main thread, under the big lock.
  */
 #include "util/osdep.h"
 #include "block/drive-int.h"
 
-const char *const drive_keys[] = {
-    "file", "format", "if", "index", "bus", "unit", "media", "readonly", "read-only", "auto-read-only", "snapshot", "id",
-    "cache", "cache.direct", "cache.writeback", "cache.no-flush", "werror", "rerror", "serial", "aio", "discard",
-    "detect-zeroes", "driver", "node-name", "offset", "size", "file.driver", "file.filename", "file.locking", "locking",
-    "copy-on-read", "boot", NULL,
+/* What -drive itself takes, for "Did you mean". */
+static const char *const drive_keys[] = {
+    "file", "format", "if", "index", "bus", "unit", "media", "readonly", "snapshot", "id", "cache", "cache.writeback", "werror",
+    "rerror", "serial", "aio", "discard", "detect-zeroes", "copy-on-read", "boot", NULL,
 };
 
 static bool drive_choice(const char *key, const char *text, const char *const *names, unsigned *out, Error **errp)
@@ -76,28 +75,18 @@ static bool drive_error_options(KeyVal *kv, BlkConfig *blk, Error **errp)
     return true;
 }
 
-static bool drive_io_options(KeyVal *kv, DriveImage *img, BlkConfig *blk, Error **errp)
+static bool drive_io_options(KeyVal *kv, DriveImage *img, Error **errp)
 {
     static const char *const aio_names[] = { "threads", "native", "io_uring", NULL };
     static const char *const discards[] = { "ignore", "off", "unmap", "on", NULL };
     static const char *const zeroes[] = { "off", "on", "unmap", NULL };
-    static const char *const lockings[] = { "auto", "on", "off", NULL };
     const char *text;
     unsigned choice = 0;
     if ((text = keyval_get(kv, "aio"))) {
         if (!drive_choice("aio", text, aio_names, &choice, errp)) {
             return false;
         }
-        if (choice == 1 && !img->how.direct) {
-            error_set(errp, "drive: aio=native needs cache.direct=on");
-            error_add_hint(errp, "Add cache=none, or use aio=threads.");
-            return false;
-        }
-        if (choice == 2) {
-            error_set(errp, "drive: aio=io_uring comes in a later version");
-            error_add_hint(errp, "Use aio=threads.");
-            return false;
-        }
+        img->how.aio = choice;
     }
     if ((text = keyval_get(kv, "discard"))) {
         if (!drive_choice("discard", text, discards, &choice, errp)) {
@@ -106,147 +95,99 @@ static bool drive_io_options(KeyVal *kv, DriveImage *img, BlkConfig *blk, Error 
         img->how.discard = choice >= 2;
     }
     if ((text = keyval_get(kv, "detect-zeroes"))) {
-        if (!drive_choice("detect-zeroes", text, zeroes, &choice, errp)) {
+        if (!drive_choice("detect-zeroes", text, zeroes, &img->detect_zeroes, errp)) {
             return false;
         }
-        if (choice == 2 && !img->how.discard) {
+        if (img->detect_zeroes == 2 && !img->how.discard) {
             error_set(errp, "drive: detect-zeroes=unmap needs discard=unmap");
             return false;
         }
-        blk->detect_zeroes = choice > 0;
-    }
-    if ((text = keyval_get(kv, "file.locking")) || (text = keyval_get(kv, "locking"))) {
-        if (!drive_choice("file.locking", text, lockings, &choice, errp)) {
-            return false;
-        }
-        img->how.locking = choice != 2;
     }
     bool copy_on_read = false;
     if (!keyval_get_bool(kv, "copy-on-read", &copy_on_read, errp)) {
         return false;
     }
     if (copy_on_read) {
-        error_set(errp, "drive: copy-on-read=on comes in a later version (with backing files)");
+        error_set(errp, "drive: copy-on-read=on comes in a later version");
         return false;
     }
     return true;
 }
 
-/* "file:NAME" is NAME; other protocols are not there yet and must not be taken for file names. */
-static const char *drive_file_name(const char *name, Error **errp)
-{
-    static const char *const protocols[] = { "nbd", "http", "https", "ftp", "ftps", "ssh", "nfs", "iscsi", "rbd", "fat",
-                                             "json", "blkdebug", "blkverify", "null-co", "null-aio", "nvme", "gluster",
-                                             "sheepdog", "host_device", NULL };
-    if (g_str_has_prefix(name, "file:")) {
-        return name + 5;
-    }
-    for (unsigned i = 0; protocols[i]; i++) {
-        size_t n = strlen(protocols[i]);
-        if (!strncmp(name, protocols[i], n) && name[n] == ':') {
-            error_set(errp, "cannot open '%s': the protocol '%s' comes in a later version", name, protocols[i]);
-            error_add_hint(errp, "A file of that name is opened as ./%s.", name);
-            return NULL;
-        }
-    }
-    return name;
-}
-
 bool drive_image_options(KeyVal *kv, DriveImage *img, BlkConfig *blk, Error **errp)
 {
-    const char *protocol = keyval_get(kv, "file.driver"), *file = keyval_get(kv, "file");
-    const char *format = keyval_get(kv, "format"), *driver = keyval_get(kv, "driver");
-    const char *filename = keyval_get(kv, "file.filename");
-    img->offset = 0;
-    img->size = UINT64_MAX;
+    const char *file = keyval_get(kv, "file"), *format = keyval_get(kv, "format");
     img->how.locking = true;
-    img->node_name = keyval_get(kv, "node-name");
-    if (protocol && strcmp(protocol, "file") && strcmp(protocol, "host_device")) {
-        error_set(errp, "drive: file.driver=%s is not known; this version has file and host_device", protocol);
-        return false;
-    }
-    if (file && *file && !(file = drive_file_name(file, errp))) {
-        return false;
-    }
-    img->file = filename ? filename : file && *file ? file : NULL;
-    img->format = driver ? driver : format;
+    img->file = file && *file ? file : NULL;
     blk->serial = keyval_get(kv, "serial");
-    return keyval_get_bool(kv, "snapshot", &img->snapshot, errp) &&
-           keyval_get_bool(kv, "readonly", &img->how.readonly, errp) &&
-           keyval_get_bool(kv, "read-only", &img->how.readonly, errp) &&
-           keyval_get_bool(kv, "auto-read-only", &img->how.auto_readonly, errp) &&
-           keyval_get_size(kv, "offset", &img->offset, errp) && keyval_get_size(kv, "size", &img->size, errp) &&
-           drive_cache_options(kv, img, blk, errp) && drive_error_options(kv, blk, errp) &&
-           drive_io_options(kv, img, blk, errp);
+    if (!keyval_get_bool(kv, "snapshot", &img->snapshot, errp) ||
+        !keyval_get_bool(kv, "readonly", &img->how.readonly, errp) ||
+        !keyval_get_bool(kv, "read-only", &img->how.readonly, errp) ||
+        !keyval_get_bool(kv, "auto-read-only", &img->how.auto_readonly, errp) ||
+        !drive_cache_options(kv, img, blk, errp) || !drive_error_options(kv, blk, errp) ||
+        !drive_io_options(kv, img, errp)) {
+        return false;
+    }
+    const char *driver = keyval_get(kv, "driver");
+    if (driver && format && strcmp(driver, format)) {
+        error_set(errp, "drive: format=%s and driver=%s are two names for the same thing: give one", format, driver);
+        return false;
+    }
+    img->format = driver ? driver : format;
+    img->rest = keyval_take_rest(kv);
+    img->none = !img->file && !driver && !keyval_has(img->rest, "file.filename") && !keyval_has(img->rest, "file.driver");
+    return true;
 }
 
 /* ---- Opening ----------------------------------------------------------------------------------------------- */
 
-static bool drive_check_format(const char *format, Error **errp)
+static bool drive_no_leftovers(void *opaque, const char *key, const char *value, Error **errp)
 {
-    static const char *const later[] = { "qcow2", "qcow", "qed", "vmdk", "vdi", "vhdx", "vpc", "luks", "parallels", "bochs",
-                                         "cloop", "dmg", "vvfat", NULL };
-    static const char *const known[] = { "raw", "file", "host_device", NULL };
-    unsigned choice;
-    for (unsigned i = 0; later[i]; i++) {
-        if (!strcmp(format, later[i])) {
-            error_set(errp, "image format '%s' comes in a later version; this one reads raw images", format);
-            error_add_hint(errp, "`qemu-img convert -O raw IN OUT` makes a raw one.");
-            return false;
-        }
+    (void)opaque;
+    (void)value;
+    const char *near = suggest_nearest(key, drive_keys);
+    error_set(errp, "-drive has no parameter '%s'", key);
+    if (near) {
+        error_add_hint(errp, "Did you mean '%s'?", near);
     }
-    return drive_choice("format", format, known, &choice, errp);
+    return false;
 }
 
-/*
- * Without format= the image is raw, unless it carries another format's magic: then it is refused by name, never
- * interpreted.  What a guest writes to a raw image could carry a magic too, so such writes are refused later on.
- */
-static bool drive_refuse_other_format(BlockNode *node, Error **errp)
+bool drive_image_no_leftovers(const DriveImage *img, Error **errp)
 {
-    uint8_t head[BLK_SECTOR] = { 0 };
-    if (node->size >= sizeof(head)) {
-        int ret = block_node_pread(node, 0, head, sizeof(head));
-        if (ret < 0) {
-            error_set_errno(errp, -ret, "cannot read image '%s'", node->filename);
-            return false;
+    return keyval_each(img->rest, drive_no_leftovers, NULL, errp);
+}
+
+static BlockNode *drive_image_open_node(const DriveImage *img, const BlockOpen *how, Error **errp)
+{
+    if (!img->file) {
+        KeyVal *kv = keyval_take_prefix(img->rest, "");
+        if (img->format) {
+            keyval_set(kv, "driver", img->format);
         }
+        BlockNode *n = block_open_opts(kv, how, errp);
+        keyval_free(kv);
+        return n;
     }
-    const char *format = block_probe_magic(head);
-    if (format) {
-        error_set(errp, "image '%s' looks like format '%s', which comes in a later version", node->filename, format);
-        error_add_hint(errp, "`qemu-img convert -O raw IN OUT` makes a raw image; format=raw shows the file to the guest as it is.");
+    BlockNode *named = img->format || strchr(img->file, '/') ? NULL : block_node_find(img->file);
+    if (named && keyval_empty(img->rest)) {
+        return block_node_ref(named);
     }
-    return !format;
+    return block_open(img->file, img->format, img->rest, how, errp);
 }
 
 BlockNode *drive_image_open(const DriveImage *img, Error **errp)
 {
     BlockOpen how = img->how;
-    if (img->format && !drive_check_format(img->format, errp)) {
-        return NULL;
-    }
     if (img->snapshot) {
         how.readonly = true;
     }
-    BlockNode *node = block_file_open(img->file, &how, errp);
-    if (!node || (!img->format && !drive_refuse_other_format(node, errp))) {
-        block_node_free(node);
-        return NULL;
-    }
-    node = block_raw_open(node, img->offset, img->size, errp);
-    if (node && !img->format) {
-        block_raw_protect(node);
-    }
+    BlockNode *node = drive_image_open_node(img, &how, errp);
     if (node && img->snapshot && !img->how.readonly) {
         node = block_overlay_open(node, errp);
-        if (node) {
-            node->how.discard = true;
-        }
     }
-    if (node && img->node_name) {
-        g_free(node->node_name);
-        node->node_name = g_strdup(img->node_name);
+    if (node && img->detect_zeroes) {
+        node->detect_zeroes = img->detect_zeroes;
     }
     return node;
 }

@@ -8,21 +8,25 @@
 
 /* An image to open, as the options describe it; strings belong to the KeyVal or the caller. */
 typedef struct DriveImage {
-    const char *file;   /* NULL: no medium */
+    const char *file;   /* name of a file or of a node; NULL: what @rest says */
     const char *format; /* NULL: not said */
+    bool none;          /* no medium */
     bool snapshot;
-    bool detect_zeroes_unmap;
-    uint64_t offset, size; /* of a window; UINT64_MAX: to the end */
-    const char *node_name;
+    unsigned detect_zeroes; /* 0 off, 1 on, 2 unmap */
+    KeyVal *rest;       /* the drivers' own options; may be NULL */
     BlockOpen how;
 } DriveImage;
 
-/* Reads (and marks as used) all keys about the image, its caching and its errors; fills @blk too. */
+/* Reads (and marks as used) all keys about the image, its caching and its errors; fills @blk too.  The keys that are then left are the
+ * image's: img->rest, which the caller frees. */
 bool drive_image_options(KeyVal *kv, DriveImage *img, BlkConfig *blk, Error **errp);
+/* For an empty drive: options of an image are an error. */
+bool drive_image_no_leftovers(const DriveImage *img, Error **errp);
 /* The chain of nodes. NULL and *errp on failure. */
 BlockNode *drive_image_open(const DriveImage *img, Error **errp);
-/* For "Did you mean": all keys that -drive takes. */
-extern const char *const drive_keys[];
+
+/* blockdev.c: drops the user's references. */
+void blockdev_del_all(void);
 
 /* The list, in order of creation. */
 GPtrArray *drive_list(void);

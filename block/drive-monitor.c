@@ -63,13 +63,13 @@ bool drive_eject(Drive *d, bool force, Error **errp)
     if (!drive_open_tray(d, force, errp)) {
         return false;
     }
-    blk_set_node(d->blk, NULL);
+    blk_set_node(d->blk, NULL, NULL);
     return true;
 }
 
 bool drive_change_medium(Drive *d, const char *file, const char *format, bool force, Error **errp)
 {
-    DriveImage img = { .file = g_str_has_prefix(file, "file:") ? file + 5 : file, .format = format, .size = UINT64_MAX };
+    DriveImage img = { .file = file, .format = format };
     BlockNode *old = blk_node(d->blk);
     img.snapshot = d->snapshot;
     img.how.locking = true;
@@ -85,12 +85,12 @@ bool drive_change_medium(Drive *d, const char *file, const char *format, bool fo
         return false;
     }
     if (!drive_open_tray(d, force, errp)) {
-        block_node_free(node);
+        block_node_unref(node);
         return false;
     }
-    blk_set_node(d->blk, node);
-    drive_tell(d, true);
-    return true;
+    bool ok = blk_set_node(d->blk, node, errp);
+    drive_tell(d, blk_has_medium(d->blk));
+    return ok;
 }
 
 static void drive_print_one(const Drive *d, GString *out)

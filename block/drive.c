@@ -162,35 +162,41 @@ static void drive_free(Drive *d)
     g_free(d);
 }
 
+static bool drive_make(Drive *d, const DriveImage *img, const BlkConfig *cfg, Error **errp)
+{
+    bool may_be_empty = d->cdrom || d->interface == DRIVE_IF_FLOPPY || d->interface == DRIVE_IF_NONE;
+    if (img->none && !drive_image_no_leftovers(img, errp)) {
+        return false;
+    }
+    if (img->none && !may_be_empty) {
+        error_set(errp, "drive '%s' has no file=", d->id);
+        error_add_hint(errp, "Only CD-ROM and floppy drives may be empty.");
+        return false;
+    }
+    BlockNode *node = img->none ? NULL : drive_image_open(img, errp);
+    if (!img->none && !node) {
+        return false;
+    }
+    d->blk = blk_new(d->id, cfg);
+    return blk_set_node(d->blk, node, errp);
+}
+
 static bool drive_open_medium(Drive *d, KeyVal *kv, bool snapshot_all, Error **errp)
 {
     DriveImage img = { .snapshot = snapshot_all };
     BlkConfig cfg = { 0 };
     bool ignored;
     img.how.auto_readonly = d->cdrom || d->interface == DRIVE_IF_FLOPPY;
-    if (!drive_image_options(kv, &img, &cfg, errp) || !keyval_get_bool(kv, "boot", &ignored, errp)) {
-        return false; /* boot=on of old qemu-kvm: every drive is bootable */
+    /* boot=on of old qemu-kvm: every drive is bootable */
+    bool ok = keyval_get_bool(kv, "boot", &ignored, errp) && drive_image_options(kv, &img, &cfg, errp) &&
+              drive_set_id(d, keyval_get(kv, "id"), errp);
+    if (ok) {
+        img.how.readonly |= d->cdrom;
+        d->snapshot = img.snapshot && !img.how.readonly;
+        ok = drive_make(d, &img, &cfg, errp);
     }
-    if (d->cdrom) {
-        img.how.readonly = true;
-    }
-    d->snapshot = img.snapshot && !img.how.readonly;
-    if (!keyval_finish(kv, "-drive", drive_keys, errp) || !drive_set_id(d, keyval_get(kv, "id"), errp)) {
-        return false;
-    }
-    bool may_be_empty = d->cdrom || d->interface == DRIVE_IF_FLOPPY || d->interface == DRIVE_IF_NONE;
-    if (!img.file && !may_be_empty) {
-        error_set(errp, "drive '%s' has no file=", d->id);
-        error_add_hint(errp, "Only CD-ROM and floppy drives may be empty.");
-        return false;
-    }
-    BlockNode *node = img.file ? drive_image_open(&img, errp) : NULL;
-    if (img.file && !node) {
-        return false;
-    }
-    d->blk = blk_new(d->id, &cfg);
-    blk_set_node(d->blk, node);
-    return true;
+    keyval_free(img.rest);
+    return ok;
 }
 
 Drive *drive_open(struct KeyVal *kv, bool snapshot_all, Error **errp)
@@ -228,6 +234,25 @@ Drive *drive_get(DriveIf interface, int index)
     return NULL;
 }
 
+Drive *drive_for_node(const char *node_name, Error **errp)
+{
+    BlockNode *n = block_node_find(node_name);
+    if (!n) {
+        error_set(errp, "there is no drive or node '%s'", node_name);
+        error_add_hint(errp, "Make it with -drive file=FILE,if=none,id=%s or -blockdev ...,node-name=%s.", node_name, node_name);
+        return NULL;
+    }
+    Drive *d = g_new0(Drive, 1);
+    *d = (Drive){ .id = g_strdup(node_name), .interface = DRIVE_IF_NONE, .bus = -1, .unit = -1, .index = -1, .anonymous = true };
+    d->blk = blk_new_empty(node_name);
+    if (!blk_set_node(d->blk, block_node_ref(n), errp)) {
+        drive_free(d);
+        return NULL;
+    }
+    g_ptr_array_add(drive_list(), d);
+    return d;
+}
+
 void drive_each(void (*fn)(void *opaque, Drive *d), void *opaque)
 {
     for (unsigned i = 0; i < drive_list()->len; i++) {
@@ -243,4 +268,5 @@ void drive_close_all(void)
         g_ptr_array_remove_index(drives, drives->len - 1);
         drive_free(d);
     }
+    blockdev_del_all();
 }

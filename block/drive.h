@@ -20,6 +20,7 @@ typedef struct Drive {
     int bus, unit, index; /* -1: not given */
     bool cdrom;           /* media=cdrom */
     bool snapshot;
+    bool anonymous;       /* made for a node: not known by a name of its own */
     bool claimed;         /* a device has it */
 } Drive;
 
@@ -32,6 +33,13 @@ Drive *drive_find(const char *id);
 Drive *drive_get(DriveIf interface, int index);  /* by -drive index within its interface; NULL: none */
 void drive_each(void (*fn)(void *opaque, Drive *d), void *opaque);
 void drive_close_all(void); /* drains, flushes, closes */
+
+/* The drive of a device that names a node instead: made at first use.  NULL and *errp: the node is somebody else's. */
+Drive *drive_for_node(const char *node_name, Error **errp);
+
+/* -blockdev: JSON or key=value; see image.h.  The node lives until blockdev_del or the end. */
+bool blockdev_add(const char *text, Error **errp);
+bool blockdev_del(const char *node_name, Error **errp);
 
 /* Monitor. */
 bool drive_change_medium(Drive *d, const char *file, const char *format, bool force, Error **errp);

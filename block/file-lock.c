@@ -89,3 +89,9 @@ bool block_file_lock(int fd, const char *filename, bool writer, Error **errp)
     }
     return true;
 }
+
+void block_file_unlock(int fd)
+{
+    struct flock l = { .l_type = F_UNLCK, .l_whence = SEEK_SET, .l_start = IMG_USED, .l_len = 200 };
+    fcntl(fd, F_OFD_SETLK, &l);
+}

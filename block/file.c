@@ -21,7 +21,8 @@ typedef struct BlockFile {
     uint32_t align;   /* of offset, length and memory; 1 without O_DIRECT */
     bool device;
     pthread_rwlock_t lock; /* direct requests share it, buffered ones beside them take it alone */
-    atomic_bool no_zero_range, no_punch;
+    pthread_rwlock_t grow; /* writes beyond the end share it, what sets the length takes it alone */
+    atomic_bool no_zero_range, no_punch, no_nowait;
 } BlockFile;
 
 /* ---- Data ------------------------------------------------------------------------------------------------ */
@@ -125,7 +126,31 @@ static int block_file_preadv(BlockNode *n, uint64_t off, const struct iovec *iov
 
 static int block_file_pwritev(BlockNode *n, uint64_t off, const struct iovec *iov, int niov, size_t len)
 {
-    return block_file_rw(n->opaque, true, off, iov, niov, len);
+    BlockFile *f = n->opaque;
+    bool grows = off + len > n->size;
+    if (!grows) {
+        return block_file_rw(f, true, off, iov, niov, len);
+    }
+    pthread_rwlock_rdlock(&f->grow);
+    int ret = block_file_rw(f, true, off, iov, niov, len);
+    if (ret == 0) {
+        block_node_grown(n, off + len);
+    }
+    pthread_rwlock_unlock(&f->grow);
+    return ret;
+}
+
+static int block_file_try_preadv(BlockNode *n, uint64_t off, const struct iovec *iov, int niov, size_t len)
+{
+    BlockFile *f = n->opaque;
+    if (f->buffered_fd >= 0 || f->device || atomic_load_explicit(&f->no_nowait, memory_order_relaxed) || niov > 64) {
+        return -EAGAIN;
+    }
+    ssize_t got = preadv2(f->fd, iov, niov, (off_t)off, RWF_NOWAIT);
+    if (got < 0 && (errno == EOPNOTSUPP || errno == ENOSYS)) {
+        atomic_store(&f->no_nowait, true);
+    }
+    return got == (ssize_t)len ? 0 : -EAGAIN;
 }
 
 static int block_file_fallocate(BlockFile *f, int mode, uint64_t off, uint64_t len, atomic_bool *unsupported)
@@ -149,16 +174,48 @@ static int block_file_fallocate(BlockFile *f, int mode, uint64_t off, uint64_t l
     return -errno;
 }
 
-/* A file that is shorter than its last sector would not get zeros behind its end from a hole: that end reads as zeros. */
+/* The part beyond the end of the file is a hole once the file is longer. */
+static int block_file_zero_tail(BlockNode *n, uint64_t end)
+{
+    BlockFile *f = n->opaque;
+    int ret = 0;
+    pthread_rwlock_wrlock(&f->grow);
+    if (n->size < end) {
+        ret = ftruncate(f->fd, (off_t)end) < 0 ? -errno : 0;
+        if (ret == 0) {
+            n->size = end;
+        }
+    }
+    pthread_rwlock_unlock(&f->grow);
+    return ret;
+}
+
 static int block_file_pwrite_zeroes(BlockNode *n, uint64_t off, uint64_t len, unsigned flags)
 {
     BlockFile *f = n->opaque;
     int ret = -ENOTSUP;
+    uint64_t size = n->size;
+    if (f->device && off + len > size) {
+        return -EIO;
+    }
+    if (off + len > size && (flags & BLOCK_ZERO_MAY_UNMAP)) {
+        ret = block_file_zero_tail(n, off + len);
+        if (ret < 0 || off >= size) {
+            return ret;
+        }
+        len = size - off;
+        ret = -ENOTSUP;
+    }
     if (flags & BLOCK_ZERO_MAY_UNMAP) {
         ret = block_file_fallocate(f, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, off, len, &f->no_punch);
     }
     if (ret == -ENOTSUP) {
-        ret = block_file_fallocate(f, FALLOC_FL_ZERO_RANGE | FALLOC_FL_KEEP_SIZE, off, len, &f->no_zero_range);
+        pthread_rwlock_rdlock(&f->grow);
+        ret = block_file_fallocate(f, FALLOC_FL_ZERO_RANGE, off, len, &f->no_zero_range);
+        if (ret == 0) {
+            block_node_grown(n, off + len);
+        }
+        pthread_rwlock_unlock(&f->grow);
     }
     return ret;
 }
@@ -184,11 +241,30 @@ static int block_file_flush(BlockNode *n)
     return 0;
 }
 
+static int block_file_status(BlockNode *n, uint64_t off, uint64_t len, BlockStatus *out)
+{
+    BlockFile *f = n->opaque;
+    *out = (BlockStatus){ .flags = BLOCK_STATUS_DATA | BLOCK_STATUS_ALLOCATED | BLOCK_STATUS_OFFSET, .len = len, .offset = off,
+                          .file = n };
+    off_t data = f->device ? (off_t)off : lseek(f->fd, (off_t)off, SEEK_DATA);
+    if (data < 0 && errno != ENXIO) {
+        return 0; /* a file system that does not say: all data */
+    }
+    if (data == (off_t)off) {
+        off_t hole = f->device ? -1 : lseek(f->fd, (off_t)off, SEEK_HOLE);
+        out->len = hole > (off_t)off ? MIN(len, (uint64_t)hole - off) : len;
+        return 0;
+    }
+    out->flags = BLOCK_STATUS_ZERO | BLOCK_STATUS_ALLOCATED | BLOCK_STATUS_OFFSET;
+    out->len = data < 0 ? len : MIN(len, (uint64_t)data - off);
+    return 0;
+}
+
 static uint64_t block_file_allocated(BlockNode *n)
 {
     BlockFile *f = n->opaque;
     struct stat st;
-    return !f->device && fstat(f->fd, &st) == 0 ? (uint64_t)st.st_blocks * 512 : n->size;
+    return fstat(f->fd, &st) < 0 ? n->size : f->device ? 0 : (uint64_t)st.st_blocks * 512;
 }
 
 static void block_file_close(BlockNode *n)
@@ -201,16 +277,76 @@ static void block_file_close(BlockNode *n)
         close(f->buffered_fd);
     }
     pthread_rwlock_destroy(&f->lock);
+    pthread_rwlock_destroy(&f->grow);
 }
 
-#define BLOCK_FILE_CALLS                                                                          \
-    .opaque_size = sizeof(BlockFile), .protocol = true, .close = block_file_close,                \
-    .preadv = block_file_preadv, .pwritev = block_file_pwritev,                                   \
-    .pwrite_zeroes = block_file_pwrite_zeroes, .pdiscard = block_file_pdiscard,                   \
-    .flush = block_file_flush, .allocated = block_file_allocated
+/* ---- Length ---------------------------------------------------------------------------------------------------- */
 
-const BlockDriver block_file = { .name = "file", BLOCK_FILE_CALLS };
-const BlockDriver block_host_device = { .name = "host_device", BLOCK_FILE_CALLS };
+static int block_file_fill_zeros(BlockFile *f, uint64_t from, uint64_t to)
+{
+    enum { CHUNK = 1024 * 1024 };
+    void *zeros;
+    int ret = 0;
+    if (posix_memalign(&zeros, 4096, CHUNK)) {
+        return -ENOMEM;
+    }
+    memset(zeros, 0, CHUNK);
+    while (from < to && ret == 0) {
+        struct iovec iov = { zeros, MIN(to - from, CHUNK) };
+        ret = block_file_move(f->buffered_fd >= 0 ? f->buffered_fd : f->fd, true, from, &iov, 1, iov.iov_len);
+        from += iov.iov_len;
+    }
+    free(zeros);
+    return ret;
+}
+
+static int block_file_set_length(BlockFile *f, uint64_t old, uint64_t size, BlockPrealloc prealloc)
+{
+    int ret = 0;
+    if (size <= old || prealloc == BLOCK_PREALLOC_OFF) {
+        return ftruncate(f->fd, (off_t)size) < 0 ? -errno : 0;
+    }
+    if (prealloc == BLOCK_PREALLOC_FALLOC) {
+        ret = -posix_fallocate(f->fd, (off_t)old, (off_t)(size - old));
+    } else {
+        ret = block_file_fill_zeros(f, old, size);
+        ret = ret == 0 && fdatasync(f->fd) < 0 ? -errno : ret;
+    }
+    if (ret < 0 && ftruncate(f->fd, (off_t)old) < 0) {
+        return ret; /* longer than it was, but what was there is untouched */
+    }
+    return ret;
+}
+
+static bool block_file_truncate(BlockNode *n, uint64_t size, BlockPrealloc prealloc, Error **errp)
+{
+    BlockFile *f = n->opaque;
+    uint64_t old = n->size;
+    if (f->device && size > old) {
+        error_set(errp, "device '%s' has %" PRIu64 " bytes and cannot become larger", n->filename, old);
+        return false;
+    }
+    if (prealloc == BLOCK_PREALLOC_METADATA) {
+        error_set(errp, "a plain file has no metadata: preallocation=metadata is not possible for '%s'", n->filename);
+        error_add_hint(errp, "Use preallocation=off, falloc or full.");
+        return false;
+    }
+    pthread_rwlock_wrlock(&f->grow);
+    int ret = f->device ? 0 : block_file_set_length(f, old, size, prealloc);
+    if (ret == 0 && !f->device) {
+        n->size = size;
+    }
+    pthread_rwlock_unlock(&f->grow);
+    if (ret < 0) {
+        error_set_errno(errp, -ret, "cannot make '%s' %" PRIu64 " bytes long", n->filename, size);
+        if (ret == -ENOSPC) {
+            error_add_hint(errp, "Its file system is full: free some space, or use another folder.");
+        } else if (ret == -EFBIG) {
+            error_add_hint(errp, "Its file system does not allow files of this size.");
+        }
+    }
+    return ret == 0;
+}
 
 /* ---- Opening --------------------------------------------------------------------------------------------- */
 
@@ -273,7 +409,6 @@ static bool block_file_size(int fd, const struct stat *st, const char *filename,
         error_set(errp, "image '%s' is too large: %" PRIu64 " bytes", filename, *size);
         return false;
     }
-    *size = align_up(*size, BLK_SECTOR);
     return true;
 }
 
@@ -290,54 +425,142 @@ static bool block_file_kind(const struct stat *st, const char *filename, Error *
     return false;
 }
 
-static BlockNode *block_file_node(const BlockDriver *drv, const char *filename, const BlockOpen *how, int fd)
+static const BlockOpt block_file_options[] = {
+    { "filename", BLOCK_OPT_STRING, NULL, NULL, "path of the file" },
+    { "locking", BLOCK_OPT_ENUM, "auto", "auto|on|off", "image locks: where they can be had, always, never" },
+    { "aio", BLOCK_OPT_ENUM, "threads", "threads|native|io_uring", "how requests reach the kernel" },
+    { NULL },
+};
+
+static void block_file_init(BlockFile *f)
 {
-    BlockNode *n = block_node_new(drv, filename, NULL, how);
-    BlockFile *f = n->opaque;
-    f->fd = fd;
-    f->buffered_fd = -1;
+    f->fd = f->buffered_fd = -1;
     f->align = 1;
     pthread_rwlock_init(&f->lock, NULL);
-    return n;
+    pthread_rwlock_init(&f->grow, NULL);
 }
 
-BlockNode *block_file_open(const char *filename, const BlockOpen *asked, Error **errp)
+/* Opens the descriptors of @how into @f; @filename is known to be of the right kind. */
+static bool block_file_open_fds(BlockFile *f, const char *filename, BlockOpen *how, uint64_t *size, Error **errp)
 {
-    BlockOpen how = *asked;
     struct stat st;
-    /* O_NONBLOCK, so that a pipe does not hang the start; a directory opens read-only at most. */
-    if (stat(filename, &st) == 0 && !block_file_kind(&st, filename, errp)) {
-        return NULL;
+    f->fd = block_file_open_fd(filename, how, how->direct ? O_DIRECT : 0);
+    if (f->fd < 0 || fstat(f->fd, &st) < 0) {
+        block_file_open_error(filename, how, errno, errp);
+        return false;
     }
-    int fd = block_file_open_fd(filename, &how, how.direct ? O_DIRECT : 0);
-    if (fd < 0 || fstat(fd, &st) < 0) {
-        block_file_open_error(filename, &how, errno, errp);
-        if (fd >= 0) {
-            close(fd);
-        }
-        return NULL;
-    }
-    BlockNode *n = block_file_node(S_ISREG(st.st_mode) ? &block_file : &block_host_device, filename, &how, fd);
-    BlockFile *f = n->opaque;
     f->device = !S_ISREG(st.st_mode);
-    if (!block_file_kind(&st, filename, errp) || !block_file_size(fd, &st, filename, &n->size, errp)) {
-        goto fail;
+    if (!block_file_kind(&st, filename, errp) || !block_file_size(f->fd, &st, filename, size, errp)) {
+        return false;
     }
-    if (how.locking && !f->device && !block_file_lock(fd, filename, !how.readonly, errp)) {
-        goto fail;
-    }
-    if (how.direct) {
-        f->align = block_file_probe_align(fd);
-        f->buffered_fd = block_file_open_fd(filename, &how, 0);
+    if (how->direct) {
+        f->align = block_file_probe_align(f->fd);
+        f->buffered_fd = block_file_open_fd(filename, how, 0);
         if (f->buffered_fd < 0) {
-            block_file_open_error(filename, &how, errno, errp);
-            goto fail;
+            block_file_open_error(filename, how, errno, errp);
+            return false;
         }
     }
-    return n;
-fail:
-    block_node_free(n);
-    return NULL;
+    return true;
+}
+
+static bool block_file_open(BlockNode *n, BlockOpts *o, Error **errp)
+{
+    BlockFile *f = n->opaque;
+    const char *filename = block_opt_str(o, "filename");
+    struct stat st;
+    uint64_t size = 0;
+    block_file_init(f);
+    if (!filename || !*filename) {
+        error_set(errp, "driver '%s' has no filename", n->drv->name);
+        error_add_hint(errp, "Add filename=PATH.");
+        block_file_close(n);
+        return false;
+    }
+    if (block_opt_given(o, "locking")) {
+        n->how.locking = block_opt_enum(o, "locking") != 2;
+    }
+    if (block_opt_given(o, "aio")) {
+        n->how.aio = block_opt_enum(o, "aio");
+    }
+    if (n->how.aio == BLOCK_AIO_NATIVE && !n->how.direct) {
+        error_set(errp, "aio=native needs cache.direct=on");
+        error_add_hint(errp, "Add cache=none, or use aio=threads.");
+        block_file_close(n);
+        return false;
+    }
+    /* O_NONBLOCK later on, so that a pipe does not hang the start; here, that a folder is called one. */
+    bool ok = (stat(filename, &st) < 0 || block_file_kind(&st, filename, errp)) &&
+              block_file_open_fds(f, filename, &n->how, &size, errp) &&
+              (!n->how.locking || n->how.force_share || f->device || block_file_lock(f->fd, filename, !n->how.readonly, errp));
+    n->size = size;
+    if (!ok) {
+        block_file_close(n);
+    }
+    return ok;
+}
+
+/* New descriptors first; the old ones' locks would be in the way of the new ones' tests. */
+static bool block_file_reopen(BlockNode *n, const BlockOpen *how, Error **errp)
+{
+    BlockFile *f = n->opaque, fresh = { .fd = -1, .buffered_fd = -1, .align = 1 };
+    BlockOpen open = *how;
+    uint64_t size;
+    bool lock = n->how.locking && !how->force_share && !f->device;
+    open.auto_readonly = false;
+    bool ok = block_file_open_fds(&fresh, n->filename, &open, &size, errp);
+    if (ok && lock) {
+        block_file_unlock(f->fd);
+        ok = block_file_lock(fresh.fd, n->filename, !how->readonly, errp);
+        if (!ok) {
+            block_file_lock(f->fd, n->filename, !n->how.readonly, NULL);
+        }
+    }
+    int fd = ok ? f->fd : fresh.fd, buffered = ok ? f->buffered_fd : fresh.buffered_fd;
+    if (ok) {
+        f->fd = fresh.fd;
+        f->buffered_fd = fresh.buffered_fd;
+        f->align = fresh.align;
+    }
+    if (fd >= 0) {
+        close(fd);
+    }
+    if (buffered >= 0) {
+        close(buffered);
+    }
+    return ok;
+}
+
+#define BLOCK_FILE_CALLS                                                                                \
+    .opaque_size = sizeof(BlockFile), .protocol = true, .grows = true, .options = block_file_options,   \
+    .open = block_file_open, .close = block_file_close, .reopen = block_file_reopen,                    \
+    .preadv = block_file_preadv, .pwritev = block_file_pwritev,                                         \
+    .pwrite_zeroes = block_file_pwrite_zeroes, .pdiscard = block_file_pdiscard,                         \
+    .flush = block_file_flush, .status = block_file_status, .truncate = block_file_truncate,            \
+    .allocated = block_file_allocated, .try_preadv = block_file_try_preadv
+
+const BlockDriver block_file = { .name = "file", BLOCK_FILE_CALLS };
+const BlockDriver block_host_device = { .name = "host_device", BLOCK_FILE_CALLS };
+BLOCK_DRIVER_REGISTER(block_file)
+BLOCK_DRIVER_REGISTER(block_host_device)
+
+bool block_file_create(const char *filename, bool *made, Error **errp)
+{
+    int fd = open(filename, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
+    *made = fd >= 0;
+    if (fd < 0 && errno != EEXIST) {
+        error_set_errno(errp, errno, "cannot make the file '%s'", filename);
+        if (errno == ENOENT) {
+            error_add_hint(errp, "Its folder does not exist: make it first.");
+        } else if (errno == EACCES || errno == EROFS) {
+            error_add_hint(errp, "Use a folder that may be written.");
+        }
+        return false;
+    }
+    if (fd >= 0) {
+        close(fd);
+    }
+    return true;
 }
 
 BlockNode *block_file_temporary(uint64_t size, Error **errp)
@@ -360,7 +583,10 @@ BlockNode *block_file_temporary(uint64_t size, Error **errp)
         return NULL;
     }
     BlockOpen how = { .no_flush = true, .discard = true };
-    BlockNode *n = block_file_node(&block_file, path, &how, fd);
+    BlockNode *n = block_node_new(&block_file, path, &how);
+    BlockFile *f = n->opaque;
+    block_file_init(f);
+    f->fd = fd;
     n->size = size;
     g_free(path);
     return n;

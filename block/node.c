@@ -1,85 +1,47 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Block nodes: life, and calls of their drivers with every bound checked once more.
- * Called by blk.c (workers) and by drivers for the node below; see block-int.h for threads.
+ * Block nodes: calls of their drivers' data callbacks with every bound checked once more.
+ * Called by blk.c (workers), tools, and by drivers for the nodes below; see block-int.h for threads.
  */
 #include "util/osdep.h"
 #include "block/block-int.h"
 
-BlockNode *block_node_new(const BlockDriver *drv, const char *filename, BlockNode *below, const BlockOpen *how)
-{
-    static unsigned count;
-    BlockNode *n = g_new0(BlockNode, 1);
-    n->drv = drv;
-    n->filename = g_strdup(filename);
-    n->node_name = g_strdup_printf("#block%03u", count++);
-    n->file = below;
-    n->how = *how;
-    n->opaque = g_malloc0(drv->opaque_size ? drv->opaque_size : 1);
-    return n;
-}
-
-void block_node_free(BlockNode *n)
-{
-    while (n) {
-        BlockNode *below = n->file;
-        if (n->drv->close) {
-            n->drv->close(n);
-        }
-        g_free(n->opaque);
-        g_free(n->node_name);
-        g_free(n->filename);
-        g_free(n);
-        n = below;
-    }
-}
-
-size_t block_iov_size(const struct iovec *iov, int niov)
-{
-    size_t total = 0;
-    for (int i = 0; i < niov; i++) {
-        if (__builtin_add_overflow(total, iov[i].iov_len, &total)) {
-            return SIZE_MAX;
-        }
-    }
-    return total;
-}
-
-int block_iov_slice(struct iovec *out, const struct iovec *iov, int niov, size_t skip, size_t len)
-{
-    int n = 0;
-    for (int i = 0; i < niov && len > 0; i++) {
-        if (skip >= iov[i].iov_len) {
-            skip -= iov[i].iov_len;
-            continue;
-        }
-        out[n].iov_base = (uint8_t *)iov[i].iov_base + skip;
-        out[n].iov_len = MIN(iov[i].iov_len - skip, len);
-        len -= out[n].iov_len;
-        skip = 0;
-        n++;
-    }
-    return n;
-}
-
-static int block_node_check(const BlockNode *n, uint64_t off, uint64_t len, bool write)
+/* Readers may look beyond the end of what grows, writers may go there. */
+static int block_node_bounds(const BlockNode *n, uint64_t off, uint64_t len, bool write)
 {
     if (write && n->how.readonly) {
         return -EROFS;
     }
-    return off <= n->size && len <= n->size - off ? 0 : -EIO;
+    uint64_t limit = n->drv->grows ? BLK_MAX_SIZE : n->size;
+    return off <= limit && len <= limit - off ? 0 : -EIO;
 }
 
 int block_node_preadv(BlockNode *n, uint64_t off, const struct iovec *iov, int niov, size_t len)
 {
-    int ret = block_node_check(n, off, len, false);
+    int ret = block_node_bounds(n, off, len, false);
     return ret || !len ? ret : n->drv->preadv(n, off, iov, niov, len);
 }
 
 int block_node_pwritev(BlockNode *n, uint64_t off, const struct iovec *iov, int niov, size_t len)
 {
-    int ret = block_node_check(n, off, len, true);
-    return ret || !len ? ret : n->drv->pwritev(n, off, iov, niov, len);
+    int ret = block_node_bounds(n, off, len, true);
+    if (ret || !len) {
+        return ret;
+    }
+    return n->drv->pwritev ? n->drv->pwritev(n, off, iov, niov, len) : -EROFS;
+}
+
+void block_node_grown(BlockNode *n, uint64_t size)
+{
+    uint64_t now = n->size;
+    while (now < size && !atomic_compare_exchange_weak(&n->size, &now, size)) {
+    }
+}
+
+int block_node_try_preadv(BlockNode *n, uint64_t off, const struct iovec *iov, int niov, size_t len)
+{
+    int ret = n->drv->try_preadv ? block_node_bounds(n, off, len, false) : -EAGAIN;
+    return ret || !len ? ret : n->drv->try_preadv(n, off, iov, niov, len);
 }
 
 int block_node_pread(BlockNode *n, uint64_t off, void *buf, size_t len)
@@ -92,6 +54,24 @@ int block_node_pwrite(BlockNode *n, uint64_t off, const void *buf, size_t len)
 {
     struct iovec iov = { (void *)buf, len };
     return block_node_pwritev(n, off, &iov, 1, len);
+}
+
+int block_node_preadv_padded(BlockNode *n, uint64_t off, const struct iovec *iov, int niov, size_t len)
+{
+    uint64_t size = n ? n->size : 0;
+    size_t have = off >= size ? 0 : MIN(len, size - off);
+    int ret = 0;
+    if (have == len) {
+        return block_node_preadv(n, off, iov, niov, len);
+    }
+    if (have) {
+        struct iovec *part = g_new(struct iovec, (size_t)niov);
+        int parts = block_iov_slice(part, iov, niov, 0, have);
+        ret = block_node_preadv(n, off, part, parts, have);
+        g_free(part);
+    }
+    block_iov_zero(iov, niov, have, len - have);
+    return ret;
 }
 
 /* Zeros as data, for drivers that know nothing better (-ENOTSUP). */
@@ -113,18 +93,18 @@ static int block_node_write_zero_data(BlockNode *n, uint64_t off, uint64_t len)
 
 int block_node_write_zeroes(BlockNode *n, uint64_t off, uint64_t len, unsigned flags)
 {
-    int ret = block_node_check(n, off, len, true);
+    int ret = block_node_bounds(n, off, len, true);
     if (ret || !len) {
         return ret;
     }
     ret = n->drv->pwrite_zeroes ? n->drv->pwrite_zeroes(n, off, len, flags) : -ENOTSUP;
-    return ret == -ENOTSUP ? block_node_write_zero_data(n, off, len) : ret;
+    return ret == -ENOTSUP && !(flags & BLOCK_ZERO_NO_FALLBACK) ? block_node_write_zero_data(n, off, len) : ret;
 }
 
 int block_node_discard(BlockNode *n, uint64_t off, uint64_t len)
 {
-    int ret = block_node_check(n, off, len, true);
-    if (ret || !len || !n->drv->pdiscard) {
+    int ret = block_node_bounds(n, off, len, true);
+    if (ret || !len || !n->drv->pdiscard || !n->how.discard) {
         return ret;
     }
     ret = n->drv->pdiscard(n, off, len);
@@ -133,7 +113,7 @@ int block_node_discard(BlockNode *n, uint64_t off, uint64_t len)
 
 int block_node_flush(BlockNode *n)
 {
-    if (n->how.readonly || n->how.no_flush) {
+    if (n->how.readonly || (n->drv->protocol && n->how.no_flush)) {
         return 0;
     }
     if (n->drv->flush) {
@@ -142,10 +122,103 @@ int block_node_flush(BlockNode *n)
     return n->file ? block_node_flush(n->file) : 0;
 }
 
+int block_node_pwrite_compressed(BlockNode *n, uint64_t off, const void *buf, size_t len)
+{
+    int ret = block_node_bounds(n, off, len, true);
+    if (ret || !len) {
+        return ret;
+    }
+    return n->drv->format && n->drv->format->pwrite_compressed ? n->drv->format->pwrite_compressed(n, off, buf, len) : -ENOTSUP;
+}
+
+int block_event(BlockNode *n, const char *event)
+{
+    for (n = n->file; n; n = n->file) {
+        if (n->drv->event) {
+            return n->drv->event(n, event);
+        }
+    }
+    return 0;
+}
+
+/* ---- Status -------------------------------------------------------------------------------------------------- */
+
+int block_node_status(BlockNode *n, uint64_t off, uint64_t len, BlockStatus *out)
+{
+    *out = (BlockStatus){ .flags = BLOCK_STATUS_EOF };
+    uint64_t size = n->size;
+    if (off >= size || !len) {
+        return off > size ? -EINVAL : 0;
+    }
+    len = MIN(len, size - off);
+    int ret = 0;
+    *out = (BlockStatus){ .flags = BLOCK_STATUS_DATA | BLOCK_STATUS_ALLOCATED, .len = len };
+    if (n->drv->status) {
+        ret = n->drv->status(n, off, len, out);
+    } else if (n->drv->filter) {
+        ret = block_node_status(n->file, off, len, out);
+    }
+    if (ret < 0 || out->len == 0 || out->len > len) {
+        return ret < 0 ? ret : -EIO;
+    }
+    /* A format's data may lie in a hole of its file. */
+    if ((out->flags & (BLOCK_STATUS_DATA | BLOCK_STATUS_OFFSET | BLOCK_STATUS_ZERO)) == (BLOCK_STATUS_DATA | BLOCK_STATUS_OFFSET) &&
+        out->file && out->file != n) {
+        BlockStatus below;
+        if (block_node_status(out->file, out->offset, out->len, &below) == 0 && below.len > 0 && (below.flags & BLOCK_STATUS_ZERO)) {
+            out->flags |= BLOCK_STATUS_ZERO;
+            out->len = MIN(out->len, below.len);
+        } else if (below.len > 0) {
+            out->len = MIN(out->len, below.len);
+        }
+    }
+    out->flags |= off + out->len == size ? BLOCK_STATUS_EOF : 0;
+    return 0;
+}
+
+int block_node_status_above(BlockNode *n, BlockNode *base, uint64_t off, uint64_t len, BlockStatus *out)
+{
+    uint64_t top_size = n->size;
+    unsigned depth = 0;
+    *out = (BlockStatus){ .flags = BLOCK_STATUS_EOF };
+    if (off >= top_size || !len) {
+        return off > top_size ? -EINVAL : 0;
+    }
+    len = MIN(len, top_size - off);
+    BlockNode *last = NULL;
+    for (; n && n != base; n = n->backing, depth++) {
+        last = n;
+        if (off >= n->size) {
+            /* a shorter layer ends before: zeros, which this layer says */
+            *out = (BlockStatus){ .flags = BLOCK_STATUS_ZERO | BLOCK_STATUS_ALLOCATED, .len = len, .depth = depth };
+            break;
+        }
+        int ret = block_node_status(n, off, len, out);
+        if (ret < 0) {
+            return ret;
+        }
+        out->depth = depth;
+        len = out->len;
+        if (out->flags & BLOCK_STATUS_ALLOCATED) {
+            break;
+        }
+    }
+    if (!(out->flags & BLOCK_STATUS_ALLOCATED) && last && !last->backing) {
+        out->flags |= BLOCK_STATUS_ZERO;
+    }
+    out->flags &= ~(unsigned)BLOCK_STATUS_EOF;
+    out->flags |= off + out->len == top_size ? BLOCK_STATUS_EOF : 0;
+    return 0;
+}
+
 uint64_t block_node_allocated(BlockNode *n)
 {
     if (n->drv->allocated) {
         return n->drv->allocated(n);
     }
-    return n->file ? block_node_allocated(n->file) : n->size;
+    uint64_t sum = n->file ? block_node_allocated(n->file) : n->drv->protocol ? n->size : 0;
+    for (BlockChild *c = n->children; c; c = c->next) {
+        sum += c->node != n->file && c->node != n->backing ? block_node_allocated(c->node) : 0;
+    }
+    return sum;
 }

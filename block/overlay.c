@@ -68,6 +68,14 @@ static int overlay_preadv(BlockNode *n, uint64_t off, const struct iovec *iov, i
     return ret;
 }
 
+static int overlay_status(BlockNode *n, uint64_t off, uint64_t len, BlockStatus *out)
+{
+    BlockOverlay *o = n->opaque;
+    bool in_top;
+    uint64_t stop = overlay_run(o, off, off + len, &in_top);
+    return block_node_status(in_top ? o->top : n->file, off, stop - off, out);
+}
+
 /* With the lock held alone. */
 static int overlay_copy_up(BlockNode *n, uint64_t block)
 {
@@ -155,7 +163,7 @@ static uint64_t overlay_allocated(BlockNode *n)
 static void overlay_close(BlockNode *n)
 {
     BlockOverlay *o = n->opaque;
-    block_node_free(o->top);
+    block_node_unref(o->top);
     if (o->map) {
         munmap((void *)o->map, o->map_bytes);
     }
@@ -164,6 +172,7 @@ static void overlay_close(BlockNode *n)
 
 const BlockDriver block_overlay = {
     .name = "overlay",
+    .filter = true,
     .opaque_size = sizeof(BlockOverlay),
     .close = overlay_close,
     .preadv = overlay_preadv,
@@ -171,6 +180,7 @@ const BlockDriver block_overlay = {
     .pwrite_zeroes = overlay_pwrite_zeroes,
     .pdiscard = overlay_pdiscard,
     .flush = overlay_flush,
+    .status = overlay_status,
     .allocated = overlay_allocated,
 };
 
@@ -178,23 +188,24 @@ BlockNode *block_overlay_open(BlockNode *below, Error **errp)
 {
     BlockOpen how = below->how;
     how.readonly = false;
-    how.no_flush = true;
-    BlockNode *n = block_node_new(&block_overlay, below->filename, below, &how);
+    how.no_flush = how.discard = true;
+    BlockNode *n = block_node_new(&block_overlay, below->filename, &how);
     BlockOverlay *o = n->opaque;
     pthread_rwlock_init(&o->lock, NULL);
-    n->size = below->size;
+    bool ok = block_node_set_child(n, "file", below, BLOCK_PERM_READ, BLOCK_PERM_READ, errp);
+    block_node_unref(below);
+    n->size = ok ? below->size : 0;
     /* Pages of the map come into being when they are touched: a large empty overlay costs nothing. */
     o->map_bytes = align_up((n->size / OVERLAY_BLOCK + 1 + 63) / 64 * 8, 4096);
     void *map = mmap(NULL, o->map_bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-    if (map == MAP_FAILED) {
-        error_set_errno(errp, errno, "no memory for the write map of '%s' (snapshot=on)", below->filename);
-        block_node_free(n);
-        return NULL;
+    if (ok && map == MAP_FAILED) {
+        error_set_errno(errp, errno, "no memory for the write map of '%s' (snapshot=on)", n->filename);
+        ok = false;
     }
-    o->map = map;
-    o->top = block_file_temporary(n->size, errp);
+    o->map = map == MAP_FAILED ? NULL : map;
+    o->top = ok ? block_file_temporary(n->size, errp) : NULL;
     if (!o->top) {
-        block_node_free(n);
+        block_node_unref(n);
         return NULL;
     }
     return n;

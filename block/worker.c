@@ -101,6 +101,90 @@ void block_worker_submit(BlockWork *w)
     }
 }
 
+/* ---- Many pieces at once ----------------------------------------------------------------------------------- */
+
+/* Lives until the last helper has left it; helpers that come late find nothing to do. */
+typedef struct WorkerBatch {
+    void (*fn)(void *opaque, size_t i);
+    void *opaque;
+    size_t count;
+    atomic_size_t next;
+    atomic_uint refs;
+    size_t done;
+    pthread_mutex_t lock;
+    pthread_cond_t all_done;
+} WorkerBatch;
+
+typedef struct WorkerHelper {
+    BlockWork work;
+    WorkerBatch *batch;
+} WorkerHelper;
+
+static void worker_batch_unref(WorkerBatch *b)
+{
+    if (atomic_fetch_sub(&b->refs, 1) == 1) {
+        pthread_mutex_destroy(&b->lock);
+        pthread_cond_destroy(&b->all_done);
+        g_free(b);
+    }
+}
+
+static void worker_batch_run(WorkerBatch *b)
+{
+    size_t i, mine = 0;
+    while ((i = atomic_fetch_add(&b->next, 1)) < b->count) {
+        b->fn(b->opaque, i);
+        mine++;
+    }
+    pthread_mutex_lock(&b->lock);
+    b->done += mine;
+    if (b->done == b->count) {
+        pthread_cond_signal(&b->all_done);
+    }
+    pthread_mutex_unlock(&b->lock);
+}
+
+static void worker_help(BlockWork *w)
+{
+    WorkerHelper *h = container_of(w, WorkerHelper, work);
+    worker_batch_run(h->batch);
+    worker_batch_unref(h->batch);
+    g_free(h);
+}
+
+void block_worker_each(void (*fn)(void *opaque, size_t i), void *opaque, size_t count)
+{
+    unsigned helpers = MIN(count > 0 ? count - 1 : 0, MAX(g_get_num_processors(), 2) - 1);
+    if (helpers == 0) {
+        for (size_t i = 0; i < count; i++) {
+            fn(opaque, i);
+        }
+        return;
+    }
+    WorkerBatch *b = g_new0(WorkerBatch, 1);
+    b->fn = fn;
+    b->opaque = opaque;
+    b->count = count;
+    pthread_mutex_init(&b->lock, NULL);
+    pthread_cond_init(&b->all_done, NULL);
+    atomic_store(&b->refs, helpers + 1);
+    for (unsigned i = 0; i < helpers; i++) {
+        WorkerHelper *h = g_new0(WorkerHelper, 1);
+        h->work.run = worker_help;
+        h->batch = b;
+        block_worker_submit(&h->work);
+    }
+    worker_batch_run(b);
+    pthread_mutex_lock(&b->lock);
+    while (b->done < count) {
+        pthread_cond_wait(&b->all_done, &b->lock);
+    }
+    pthread_mutex_unlock(&b->lock);
+    worker_batch_unref(b);
+}
+
+/* ---- For the tests -------------------------------------------------------------------------------------------- */
+
 unsigned block_worker_threads(void)
 {
     pthread_mutex_lock(&pool.lock);

@@ -8,8 +8,11 @@
 
 #include "accel/qtest/qtest.h"
 #include "block/drive.h"
+#include "block/image.h"
 #include "chardev/char.h"
 #include "monitor/monitor.h"
+#include "util/keyval.h"
+#include "util/secret.h"
 
 /* Property types. */
 
@@ -22,9 +25,9 @@ static bool backends_set_drive(Device *d, const Prop *p, const char *text, Error
 {
     Blk **field = backends_field(d, p);
     Drive *drive = drive_find(text);
+    drive = drive ? drive : drive_for_node(text, errp);
     if (!drive) {
-        error_set(errp, "property '%s.%s': there is no drive '%s'", d->cls->name, p->name, text);
-        error_add_hint(errp, "Make it with -drive file=FILE,if=none,id=%s.", text);
+        error_prepend(errp, "property '%s.%s': ", d->cls->name, p->name);
         return false;
     }
     if (drive->claimed) {
@@ -249,8 +252,34 @@ static bool backends_place_drive(MachineConfig *cfg, Drive *d, Error **errp)
     }
 }
 
+static bool backends_add_object(const char *text, Error **errp)
+{
+    KeyVal *kv = text[0] == '{' ? block_opts_from_json(text, errp) : keyval_parse(text, "qom-type", errp);
+    const char *type = kv ? keyval_get(kv, "qom-type") : NULL;
+    bool ok = false;
+    if (type && !strcmp(type, "secret")) {
+        ok = secret_add(kv, errp);
+    } else if (kv) {
+        error_set(errp, "object type '%s' is not there; this version has secret", type ? type : "");
+    }
+    error_prepend(errp, "-object %s: ", type ? type : text);
+    keyval_free(kv);
+    return ok;
+}
+
 static bool backends_create_drives(Options *o, Error **errp)
 {
+    for (unsigned i = 0; i < o->objects->len; i++) {
+        if (!backends_add_object(o->objects->pdata[i], errp)) {
+            return false;
+        }
+    }
+    for (unsigned i = 0; i < o->blockdevs->len; i++) {
+        if (!blockdev_add(o->blockdevs->pdata[i], errp)) {
+            error_prepend(errp, "-blockdev %s: ", (char *)o->blockdevs->pdata[i]);
+            return false;
+        }
+    }
     for (unsigned i = 0; i < o->drives->len; i++) {
         Drive *d = drive_open(o->drives->pdata[i], o->snapshot, errp);
         if (!d || !backends_place_drive(&o->cfg, d, errp)) {

@@ -21,6 +21,7 @@ typedef enum VcpuEvent {
     VCPU_EV_MCE = 1u << 5,
     VCPU_EV_EXIT = 1u << 6,  /* leave vcpu_run: stop, work or reset is wanted */
     VCPU_EV_TLB = 1u << 7,   /* another thread changed what TLBs cache: flush everything */
+    VCPU_EV_CODE = 1u << 8,  /* bytes of translated code were written: the accelerator drops what came from them */
 } VcpuEvent;
 
 /*

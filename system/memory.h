@@ -109,6 +109,12 @@ typedef enum DirtyClient { DIRTY_DISPLAY, DIRTY_CODE, DIRTY_MIGRATION, DIRTY_CLI
 void mem_set_dirty(const MemRegion *r, hwaddr off, uint64_t len); /* for all clients */
 /* Was any page of the range dirty for @client?  Clears it.  Always true while the client does not track. */
 bool mem_test_clear_dirty(const MemRegion *r, DirtyClient client, hwaddr off, uint64_t len);
+/*
+ * The same for each page: bit k of @bits (room for one bit a page that the range touches) says whether the range's k-th page
+ * was dirty.  True when any was.  On return every later write to pages that were cleared is sure to be noted: look at the
+ * bytes after the call.  Big lock; waits, for microseconds, until vCPUs have left code that writes past the bitmap.
+ */
+bool mem_take_dirty(const MemRegion *r, DirtyClient client, hwaddr off, uint64_t len, uint64_t *bits);
 /* While false (the default), writers do not report to that client.  Switched on, everything is dirty at first. */
 void mem_set_dirty_tracking(const MemRegion *r, DirtyClient client, bool on);
 
@@ -178,6 +184,19 @@ void ram_set_code_hook(RamCodeWritten *hook);
 void ram_code_written(RamBlock *ram, uint64_t off, uint64_t len);
 /* After a write through a host pointer: dirty bits of clients that track, and the code hook.  Cheap when none. */
 void ram_written(RamBlock *ram, uint64_t off, uint64_t len);
+
+/*
+ * The accelerator's part in dirty bitmaps.  @collect: before a range's bits are read, for who keeps a log elsewhere (a kernel);
+ * it reports with ram_written().  @cleared: bits of the range were cleared; when it returns, nobody writes there without
+ * ram_written() while ram_write_is_noted() does not say that no report is due.  Each may be NULL.  Big lock held.
+ */
+typedef struct RamDirtyHooks {
+    void (*collect)(RamBlock *ram, uint64_t off, uint64_t len);
+    void (*cleared)(RamBlock *ram, uint64_t off, uint64_t len);
+} RamDirtyHooks;
+void ram_set_dirty_hooks(const RamDirtyHooks *hooks); /* NULL: none */
+/* The page is dirty already for each client that tracks: more writes need no report until bits are cleared. */
+bool ram_write_is_noted(const RamBlock *ram, uint64_t off);
 
 /* Listeners: told under the big lock at each commit that changed the view of @as. */
 typedef struct MemListener {

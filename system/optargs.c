@@ -398,6 +398,22 @@ bool optargs_uuid(void *opaque, const char *value, Error **errp)
     return true;
 }
 
+bool optargs_blockdev(void *opaque, const char *value, Error **errp)
+{
+    (void)errp;
+    Options *o = opaque;
+    g_ptr_array_add(o->blockdevs, g_strdup(value));
+    return true;
+}
+
+bool optargs_object(void *opaque, const char *value, Error **errp)
+{
+    (void)errp;
+    Options *o = opaque;
+    g_ptr_array_add(o->objects, g_strdup(value));
+    return true;
+}
+
 bool optargs_drive(Options *o, const char *text, Error **errp)
 {
     KeyVal *kv = keyval_parse(text, NULL, errp);
@@ -448,6 +464,8 @@ void options_init(Options *o)
     o->devices = g_ptr_array_new_with_free_func(g_free);
     o->monitors = g_ptr_array_new_with_free_func(options_free_monitor);
     o->drives = g_ptr_array_new_with_free_func(options_free_keyval);
+    o->blockdevs = g_ptr_array_new_with_free_func(g_free);
+    o->objects = g_ptr_array_new_with_free_func(g_free);
     o->vncs = g_ptr_array_new_with_free_func(g_free);
 }
 
@@ -464,7 +482,8 @@ void options_free(Options *o)
     for (unsigned i = 0; i < G_N_ELEMENTS(own); i++) {
         g_free(own[i]);
     }
-    GPtrArray *const lists[] = { o->chardevs, o->serials, o->devices, o->monitors, o->drives, o->vncs, o->cfg.smbios_args,
+    GPtrArray *const lists[] = { o->chardevs, o->serials, o->devices, o->monitors, o->drives, o->blockdevs, o->objects, o->vncs,
+                                 o->cfg.smbios_args,
                                  o->cfg.acpitable_args, o->cfg.fw_cfg_args };
     for (unsigned i = 0; i < G_N_ELEMENTS(lists); i++) {
         if (lists[i]) {

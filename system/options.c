@@ -653,6 +653,12 @@ static const Option options_table[] = {
     { "drive", "[file=FILE][,if=ide|floppy|none][,index=N][,bus=N][,unit=N][,media=disk|cdrom][,format=F][,readonly=on]"
       "[,snapshot=on][,id=ID][,cache=C][,werror=A][,rerror=A][,serial=S][,aio=A][,discard=D][,detect-zeroes=Z]",
       "a drive", BLOCK, opt_drive },
+    { "blockdev", "[driver=]DRIVER,node-name=NAME[,read-only=on][,auto-read-only=on][,force-share=on][,cache.direct=on]"
+      "[,cache.no-flush=on][,discard=unmap][,detect-zeroes=on|unmap][,OPTION=VALUE...]",
+      "a block node; children are named (file=NODE) or given in place (file.driver=file,file.filename=FILE); JSON will do too",
+      BLOCK, optargs_blockdev },
+    { "object", "secret,id=ID,data=TEXT|file=FILE[,format=raw|base64]", "an object: a secret for encrypted images", STANDARD,
+      optargs_object },
     { "snapshot", NULL, "write to temporary files instead of the images", BLOCK, opt_snapshot },
 
     { "kernel", "FILE", "start this Linux kernel (bzImage) or multiboot image", BOOT, opt_kernel },
@@ -717,8 +723,6 @@ static const Option options_table[] = {
     { "spice", "OPTIONS", "SPICE display", LATER, opt_later_display },
     { "full-screen", NULL, "full screen", LATER, opt_later_display },
     { "qmp", "DEVICE", "QMP monitor", LATER, opt_later },
-    { "object", "TYPE,id=ID", "objects", LATER, opt_later },
-    { "blockdev", "OPTIONS", "block nodes", LATER, opt_later },
     { "audiodev", "DRIVER,id=ID", "audio back ends", LATER, opt_later },
     { "usbdevice", "NAME", "USB devices", LATER, opt_later },
     { "numa", "OPTIONS", "NUMA nodes", LATER, opt_later },

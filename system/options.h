@@ -22,7 +22,7 @@ typedef struct Options {
     GString *accels;      /* "kvm:tcg"; empty: not said */
     uint64_t max_cpus;
     /* Arguments as they came, in order; of char * unless said otherwise. */
-    GPtrArray *chardevs, *serials, *monitors /* MonitorOption * */, *devices, *drives /* KeyVal * */, *vncs;
+    GPtrArray *chardevs, *serials, *monitors /* MonitorOption * */, *devices, *drives /* KeyVal * */, *blockdevs, *objects, *vncs;
     bool monitor_none, serial_none, serial_given;
     bool nographic, display_none, default_devices, snapshot, start_paused;
     bool daemonize, mem_lock, list_options;
@@ -47,6 +47,8 @@ bool optargs_rtc(void *opaque, const char *value, Error **errp);
 bool optargs_name(void *opaque, const char *value, Error **errp);
 bool optargs_action(void *opaque, const char *value, Error **errp);
 bool optargs_uuid(void *opaque, const char *value, Error **errp);
+bool optargs_blockdev(void *opaque, const char *value, Error **errp);
+bool optargs_object(void *opaque, const char *value, Error **errp);
 bool optargs_drive(Options *o, const char *text, Error **errp);
 bool optargs_drive_file(Options *o, const char *interface, int index, bool cdrom, const char *file, Error **errp);
 bool optdisplay_vnc(void *opaque, const char *value, Error **errp); /* optdisplay.c */

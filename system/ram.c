@@ -198,26 +198,81 @@ void mem_set_dirty(const MemRegion *r, hwaddr off, uint64_t len)
     }
 }
 
-bool mem_test_clear_dirty(const MemRegion *r, DirtyClient client, hwaddr off, uint64_t len)
+static const RamDirtyHooks *_Atomic ram_dirty_hooks;
+
+void ram_set_dirty_hooks(const RamDirtyHooks *hooks)
+{
+    atomic_store(&ram_dirty_hooks, hooks);
+}
+
+bool ram_write_is_noted(const RamBlock *ram, uint64_t off)
+{
+    unsigned tracking = atomic_load_explicit(&ram->tracking, memory_order_acquire);
+    uint64_t page = off >> RAM_PAGE_BITS;
+
+    for (DirtyClient c = 0; tracking && c < DIRTY_CLIENTS; c++) {
+        if ((tracking & (1u << c)) && !(atomic_load(&ram->dirty[c][page / 64]) >> (page % 64) & 1)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* Moves @n dirty bits from page @page on, within one word of the bitmap. */
+static uint64_t ram_dirty_take(RamBlock *ram, DirtyClient client, uint64_t page, uint64_t n)
+{
+    unsigned bit = page % 64;
+    uint64_t mask = (~(uint64_t)0 >> (64 - n)) << bit;
+    _Atomic uint64_t *word = &ram->dirty[client][page / 64];
+
+    if (!(atomic_load_explicit(word, memory_order_relaxed) & mask)) {
+        return 0;
+    }
+    return (atomic_fetch_and(word, ~mask) & mask) >> bit;
+}
+
+bool mem_take_dirty(const MemRegion *r, DirtyClient client, hwaddr off, uint64_t len, uint64_t *bits)
 {
     RamBlock *ram = r->ram;
+    const RamDirtyHooks *hooks = atomic_load(&ram_dirty_hooks);
     if (!ram || !len || off >= ram->size) {
         return false;
     }
+    len = MIN(len, ram->size - off);
+    uint64_t first = off >> RAM_PAGE_BITS, last = (off + len - 1) >> RAM_PAGE_BITS, any = 0;
     if (!(atomic_load_explicit(&ram->tracking, memory_order_acquire) & (1u << client))) {
+        memset(bits, 0xff, ((last - first) / 64 + 1) * sizeof(*bits));
         return true; /* nobody wrote it down: it may have been written */
     }
+    if (hooks && hooks->collect) {
+        hooks->collect(ram, off, len);
+    }
+    memset(bits, 0, ((last - first) / 64 + 1) * sizeof(*bits));
+    for (uint64_t page = first, n; page <= last; page += n) {
+        uint64_t k = page - first;
+
+        n = MIN(MIN(64 - page % 64, 64 - k % 64), last - page + 1);
+        uint64_t got = ram_dirty_take(ram, client, page, n);
+        bits[k / 64] |= got << (k % 64);
+        any |= got;
+    }
+    if (any && hooks && hooks->cleared) {
+        hooks->cleared(ram, off, len);
+    }
+    return any;
+}
+
+bool mem_test_clear_dirty(const MemRegion *r, DirtyClient client, hwaddr off, uint64_t len)
+{
     bool dirty = false;
-    uint64_t last = (MIN(len, ram->size - off) + off - 1) >> RAM_PAGE_BITS;
-    for (uint64_t page = off >> RAM_PAGE_BITS; page <= last;) {
-        unsigned bit = page % 64;
-        uint64_t n = MIN(64 - bit, last - page + 1);
-        uint64_t mask = (~(uint64_t)0 >> (64 - n)) << bit;
-        _Atomic uint64_t *word = &ram->dirty[client][page / 64];
-        if (atomic_load_explicit(word, memory_order_relaxed) & mask) {
-            dirty |= (atomic_fetch_and(word, ~mask) & mask) != 0;
-        }
-        page += n;
+
+    len = r->ram && off < r->ram->size ? MIN(len, r->ram->size - off) : 0;
+    while (len) { /* by 64 pages */
+        uint64_t n = MIN(len, (64ull << RAM_PAGE_BITS) - (off & ((1u << RAM_PAGE_BITS) - 1))), bits;
+
+        dirty |= mem_take_dirty(r, client, off, n, &bits);
+        off += n;
+        len -= n;
     }
     return dirty;
 }

@@ -117,6 +117,37 @@ void keyval_set(KeyVal *kv, const char *key, const char *value)
     }
 }
 
+KeyVal *keyval_take_prefix(KeyVal *kv, const char *prefix)
+{
+    KeyVal *sub = keyval_new();
+    for (unsigned i = 0; i < kv->pairs->len; i++) {
+        KeyValPair *pair = kv->pairs->pdata[i];
+        if (g_str_has_prefix(pair->key, prefix)) {
+            pair->used = true;
+            keyval_append(sub, g_strdup(pair->key + strlen(prefix)), g_strdup(pair->value));
+        }
+    }
+    return sub;
+}
+
+KeyVal *keyval_take_rest(KeyVal *kv)
+{
+    KeyVal *rest = keyval_new();
+    for (unsigned i = 0; i < kv->pairs->len; i++) {
+        KeyValPair *pair = kv->pairs->pdata[i];
+        if (!pair->used) {
+            pair->used = true;
+            keyval_append(rest, g_strdup(pair->key), g_strdup(pair->value));
+        }
+    }
+    return rest;
+}
+
+bool keyval_empty(const KeyVal *kv)
+{
+    return kv->pairs->len == 0;
+}
+
 bool keyval_has(const KeyVal *kv, const char *key)
 {
     return keyval_find(kv, key) != NULL;

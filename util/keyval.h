@@ -17,6 +17,12 @@ KeyVal *keyval_new(void);
 void keyval_free(KeyVal *kv);
 void keyval_set(KeyVal *kv, const char *key, const char *value); /* adds or replaces */
 
+/* All pairs whose keys begin with @prefix, without it, as a list of their own; marks them as used. */
+KeyVal *keyval_take_prefix(KeyVal *kv, const char *prefix);
+/* All pairs that nobody has used, as a list of their own; marks them as used. */
+KeyVal *keyval_take_rest(KeyVal *kv);
+bool keyval_empty(const KeyVal *kv);
+
 bool keyval_has(const KeyVal *kv, const char *key);
 /* The last value given for @key and marks it as used; NULL when absent. */
 const char *keyval_get(KeyVal *kv, const char *key);

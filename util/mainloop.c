@@ -47,6 +47,7 @@ static struct {
 static pthread_mutex_t mainloop_bql = PTHREAD_MUTEX_INITIALIZER; /* not GMutex: race detectors know this one */
 static atomic_uint mainloop_bql_waiters; /* threads that found it taken */
 static atomic_uint mainloop_bql_grants;  /* how often one of them got it */
+static void (*mainloop_bql_leaving)(void); /* guarded by it: what its holder still has to do */
 static _Thread_local bool mainloop_bql_mine;
 static _Thread_local bool mainloop_is_main;
 
@@ -79,9 +80,24 @@ static void mainloop_give_way(void)
     }
 }
 
+bool bql_before_unlock(void (*fn)(void))
+{
+    assert(mainloop_bql_mine);
+    bool free = !mainloop_bql_leaving || mainloop_bql_leaving == fn;
+    if (free) {
+        mainloop_bql_leaving = fn;
+    }
+    return free;
+}
+
 void bql_unlock(void)
 {
     assert(mainloop_bql_mine);
+    if (mainloop_bql_leaving) {
+        void (*fn)(void) = mainloop_bql_leaving;
+        mainloop_bql_leaving = NULL;
+        fn();
+    }
     mainloop_bql_mine = false;
     pthread_mutex_unlock(&mainloop_bql);
 }

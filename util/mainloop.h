@@ -15,6 +15,12 @@
 void bql_lock(void);
 void bql_unlock(void);
 bool bql_held(void); /* by the calling thread */
+/*
+ * Holder of the lock: @fn runs once in this thread, with the lock held, when it is about to unlock: at the end of a device
+ * access, say, when no device is in the middle of something.  For what would else cost a trip to the main thread.
+ * False: another one is waiting already.
+ */
+bool bql_before_unlock(void (*fn)(void));
 
 void mainloop_init(void); /* main thread, once; creates the wake-up descriptor */
 

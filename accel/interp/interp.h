@@ -11,6 +11,16 @@
 #include "target/i386/insn.h"
 #include "target/i386/mem.h"
 
+/*
+ * Parts of the run loop, for the other engine too: with an exact RIP, no event to be taken and cpu->exit_jmp set.
+ * interp_chain: some blocks, ending before breakpoints.  interp_insn: one instruction.  interp_step: one instruction with everything that
+ * may happen around it (interrupt shadow, single step, breakpoints).
+ */
+typedef struct BlockCache BlockCache;
+void interp_chain(X86Cpu *cpu, BlockCache *c);
+void interp_insn(X86Cpu *cpu, BlockCache *c);
+void interp_step(X86Cpu *cpu, BlockCache *c);
+
 #define BLOCK_MAX_INSNS 32
 
 typedef struct Block Block;
@@ -47,7 +57,7 @@ typedef struct BlockHint {
 #define ARENA_CHUNK (1 * MiB)
 #define ARENA_CHUNKS_MAX 48u
 
-typedef struct BlockCache {
+struct BlockCache {
     BlockHint hints[HINT_COUNT];
     Block *hash[BLOCK_HASH];
     uint8_t *chunks[ARENA_CHUNKS_MAX];
@@ -55,7 +65,7 @@ typedef struct BlockCache {
     size_t chunk_used;
     unsigned flushes;   /* how often everything was dropped: who keeps a block across block_get() compares */
     Block *scratch;     /* for code that is not in RAM */
-} BlockCache;
+};
 
 BlockCache *block_cache_new(void);
 void block_cache_free(BlockCache *c);

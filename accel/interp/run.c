@@ -87,7 +87,7 @@ static inline Block *interp_next(X86Cpu *cpu, BlockCache *c, uint64_t lin, unsig
  * Runs the block at RIP and those that follow it within its page, as long as nothing asks for attention.  Blocks of one page
  * follow each other without a look at the TLB: only a chainable end comes before that, and such an end changes no mapping.
  */
-static inline void interp_chain(X86Cpu *cpu, BlockCache *c)
+void interp_chain(X86Cpu *cpu, BlockCache *c)
 {
     uint64_t lin = interp_linear(cpu), next;
     unsigned count, flushes;
@@ -119,8 +119,14 @@ static inline void interp_chain(X86Cpu *cpu, BlockCache *c)
     }
 }
 
-/* One instruction with everything that may happen around it. */
-static void interp_step(X86Cpu *cpu, BlockCache *c)
+void interp_insn(X86Cpu *cpu, BlockCache *c)
+{
+    unsigned count;
+
+    interp_execute(cpu, interp_next(cpu, c, interp_linear(cpu), &count), 1);
+}
+
+void interp_step(X86Cpu *cpu, BlockCache *c)
 {
     unsigned count;
 

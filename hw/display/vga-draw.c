@@ -1,29 +1,56 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * Drawing a VGA screen: the CRT controller's address counter, the shift registers of the graphics controller and the attribute
- * controller's palette, one scan line at a time (IBM PS/2 Hardware Interface Technical Reference, Video Subsystem); and
- * the linear VBE modes.  Main thread, under the big lock.
+ * controller's palette, one scan line at a time (IBM PS/2 Hardware Interface Technical Reference, Video Subsystem).  Main
+ * thread, under the big lock.
+ *
+ * Each line remembers the words of video memory that it was drawn from; while those and what stays the same over a frame do not
+ * change, the line is not drawn again.  Linear modes are fb.c's.
  */
 #include "util/osdep.h"
 #include "hw/display/vga-int.h"
 #include "util/bytes.h"
 #include "util/timer.h"
 
-#define VGA_MAX_DOTS (256 * 9 * 2)
+enum { VGA_MAX_COLS = 257, VGA_MAX_DOTS = VGA_MAX_COLS * 9 * 2, VGA_FONT_SIZE = 256 * 32, VGA_BLINK_FRAMES = 16,
+       VGA_MAX_LINES = VBE_MAX_YRES };
+#define VGA_IDLE_NS NS_PER_SEC /* memory may also be written through a linear aperture, which nobody traps */
+/* In the words that a text line is remembered by, above character and attribute: */
+#define CELL_CURSOR 0x10000u
+#define CELL_DARK 0x20000u
 
-/* What stays the same over one frame. */
+/* What stays the same over one frame.  Zeroed before it is filled, for it is compared as bytes. */
 typedef struct Frame {
     int width, height;     /* dots, lines */
     unsigned cols;         /* character clocks a line */
     unsigned cell_width;   /* 8, 9 dots */
     unsigned cell_height;  /* scan lines a row */
-    bool graphics, half_clock, double_scan, blink_off;
+    bool graphics, half_clock, double_scan, blank;
+    bool planar_vbe;       /* a linear mode of 4 bits a pixel */
     unsigned offset;       /* added to the address counter from row to row */
     unsigned start;
+    unsigned pan, first_scan, byte_pan;
     unsigned compare;      /* line where the address counter is cleared */
-    unsigned cursor;       /* address counter value */
+    unsigned counter_mask;
+    uint8_t crtc_mode, underline, shift, attr_mode, planes, cursor_start, cursor_end;
+    unsigned fonts[2];     /* offsets in plane 2 */
     uint32_t colors[16];   /* attribute palette through the DAC */
 } Frame;
+
+/* What is shown. */
+typedef struct VgaScreen {
+    Frame frame;
+    bool valid;
+    unsigned cursor;       /* address counter value; ~0: not shown now */
+    bool dark;             /* blinking characters are in their dark half */
+    bool blinks;           /* something on the screen does */
+    uint8_t font[2][VGA_FONT_SIZE];
+    uint32_t palette[256]; /* through the mask */
+    uint32_t *words;       /* frame.cols + 1 a scan line */
+    size_t words_size;
+    uint64_t *bits;
+    size_t bits_size;
+} VgaScreen;
 
 static unsigned crtc_word(const Vga *v, unsigned hi, unsigned lo)
 {
@@ -46,51 +73,6 @@ static uint32_t dac_color(const Vga *v, uint8_t index)
     return v->palette[index & v->dac_mask];
 }
 
-static void frame_init(Vga *v, Frame *f)
-{
-    uint8_t over = v->crtc[CRTC_OVERFLOW], scan = v->crtc[CRTC_MAX_SCAN];
-
-    f->graphics = v->gfx[GFX_MISC] & 1;
-    f->half_clock = v->seq[SEQ_CLOCKING] & 8;
-    f->cols = v->crtc[CRTC_HDE] + 1u;
-    f->cell_width = f->graphics || (v->seq[SEQ_CLOCKING] & 1) ? 8 : 9;
-    f->cell_height = (scan & 0x1f) + 1u;
-    f->double_scan = scan & 0x80;
-    f->height = (v->crtc[CRTC_VDE] | (over & 0x02) << 7 | (over & 0x40) << 3) + 1;
-    f->width = (int)(f->cols * f->cell_width * (f->half_clock ? 2 : 1));
-    f->offset = v->crtc[CRTC_OFFSET] * 2u;
-    f->start = crtc_word(v, CRTC_START_HI, CRTC_START_LO);
-    f->compare = v->crtc[CRTC_COMPARE] | (over & 0x10u) << 4 | (scan & 0x40u) << 3;
-    f->cursor = crtc_word(v, CRTC_CURSOR_HI, CRTC_CURSOR_LO);
-    /* 32 frames on, 32 off for characters; a display looks at the virtual clock */
-    f->blink_off = clock_ns(CLOCK_KIND_VIRTUAL) / (NS_PER_SEC * 32 / 60) & 1;
-    for (unsigned i = 0; i < 16; i++) {
-        f->colors[i] = dac_color(v, attr_dac(v, i));
-    }
-}
-
-/* The address counter as memory sees it: byte, word or doubleword mode; row scan bits in place of address bits 13, 14. */
-static unsigned crtc_address(const Vga *v, unsigned counter, unsigned row_scan)
-{
-    uint8_t mode = v->crtc[CRTC_MODE];
-    unsigned a = counter;
-
-    if (v->crtc[CRTC_UNDERLINE] & 0x40) {
-        a = a << 2 | (a >> 14 & 3);
-    } else if (!(mode & 0x40)) {
-        a = a << 1 | (a >> (mode & 0x20 ? 15 : 13) & 1);
-    }
-    if (!(mode & 1)) {
-        a = (a & ~(1u << 13)) | (row_scan & 1) << 13;
-    }
-    if (!(mode & 2)) {
-        a = (a & ~(1u << 14)) | (row_scan >> 1 & 1) << 14;
-    }
-    return a & (VGA_PLANE_SIZE - 1);
-}
-
-/* --- text --------------------------------------------------------------------------------------------------------------- */
-
 /* Offset in plane 2 of the two fonts that character map select names (sequencer register 3). */
 static unsigned font_offset(const Vga *v, bool second)
 {
@@ -100,268 +82,499 @@ static unsigned font_offset(const Vga *v, bool second)
     return (n & 3) * 0x4000 + (n >> 2) * 0x2000;
 }
 
-static bool cursor_on_line(const Vga *v, const Frame *f, unsigned row_scan)
+/* Dots that the attribute controller skips at the left. */
+static unsigned pan_dots(const Vga *v, unsigned cell_width)
 {
-    unsigned from = v->crtc[CRTC_CURSOR_START] & 0x1f, to = v->crtc[CRTC_CURSOR_END] & 0x1f;
+    unsigned pan = v->attr[ATTR_PAN] & 0xf;
 
-    if ((v->crtc[CRTC_CURSOR_START] & 0x20) || (clock_ns(CLOCK_KIND_VIRTUAL) / (NS_PER_SEC * 16 / 60) & 1)) {
-        return false;
+    if (cell_width == 9) {
+        return pan >= 8 ? 0 : pan + 1;
     }
-    return row_scan >= from && row_scan <= MIN(to, f->cell_height - 1);
+    return pan & 7;
+}
+
+static void frame_init_vbe(Vga *v, Frame *f)
+{
+    const uint16_t *r = v->vbe.regs;
+
+    f->planar_vbe = f->graphics = true;
+    f->width = r[VBE_XRES];
+    f->height = r[VBE_YRES];
+    f->cols = r[VBE_XRES] / 8u;
+    f->cell_width = 8;
+    f->cell_height = 1;
+    f->offset = vbe_stride(&v->vbe);
+    f->start = r[VBE_Y_OFFSET] * f->offset + r[VBE_X_OFFSET] / 8u;
+    f->pan = r[VBE_X_OFFSET] % 8u;
+    f->compare = UINT_MAX;
+    f->counter_mask = UINT_MAX;
+    f->blank = !(v->attr_index & 0x20);
+}
+
+static void frame_init_crtc(Vga *v, Frame *f)
+{
+    uint8_t over = v->crtc[CRTC_OVERFLOW], scan = v->crtc[CRTC_MAX_SCAN];
+
+    f->graphics = v->gfx[GFX_MISC] & 1;
+    f->half_clock = v->seq[SEQ_CLOCKING] & 8;
+    f->blank = !(v->attr_index & 0x20) || (v->seq[SEQ_CLOCKING] & 0x20);
+    f->cols = v->crtc[CRTC_HDE] + 1u;
+    f->cell_width = f->graphics || (v->seq[SEQ_CLOCKING] & 1) ? 8 : 9;
+    f->cell_height = (scan & 0x1f) + 1u;
+    f->double_scan = scan & 0x80;
+    f->height = (v->crtc[CRTC_VDE] | (over & 0x02) << 7 | (over & 0x40) << 3) + 1;
+    f->width = (int)(f->cols * f->cell_width * (f->half_clock ? 2 : 1));
+    f->offset = (v->crtc[CRTC_OFFSET] + v->offset_more) * 2u;
+    f->start = crtc_word(v, CRTC_START_HI, CRTC_START_LO) + v->start_more;
+    f->byte_pan = v->crtc[CRTC_PRESET] >> 5 & 3;
+    f->first_scan = v->crtc[CRTC_PRESET] & 0x1f;
+    f->pan = pan_dots(v, f->cell_width);
+    f->compare = v->crtc[CRTC_COMPARE] | (over & 0x10u) << 4 | (scan & 0x40u) << 3;
+    f->counter_mask = v->plane_mask;
+    f->crtc_mode = v->crtc[CRTC_MODE];
+    f->underline = v->crtc[CRTC_UNDERLINE];
+    f->cursor_start = v->crtc[CRTC_CURSOR_START];
+    f->cursor_end = v->crtc[CRTC_CURSOR_END];
+    f->fonts[0] = font_offset(v, false);
+    f->fonts[1] = font_offset(v, true);
+}
+
+static void frame_init(Vga *v, Frame *f)
+{
+    memset(f, 0, sizeof(*f));
+    if (v->palette_stale) {
+        vga_update_palettes(v);
+        v->palette_stale = false;
+    }
+    if (vbe_planar(&v->vbe)) {
+        frame_init_vbe(v, f);
+    } else {
+        frame_init_crtc(v, f);
+    }
+    f->shift = vbe_planar(&v->vbe) ? 0 : v->gfx[GFX_MODE] & 0x60;
+    f->attr_mode = v->attr[ATTR_MODE];
+    f->planes = v->attr[ATTR_PLANES] & 15;
+    for (unsigned i = 0; i < 16; i++) {
+        f->colors[i] = dac_color(v, attr_dac(v, i));
+    }
+}
+
+/* The address counter as memory sees it: byte, word or doubleword mode; row scan bits in place of address bits 13, 14. */
+static unsigned crtc_address(const Frame *f, unsigned counter, unsigned row_scan)
+{
+    unsigned a = counter;
+
+    if (f->planar_vbe) {
+        return a;
+    }
+    if (f->underline & 0x40) {
+        a = a << 2 | (a >> 14 & 3);
+    } else if (!(f->crtc_mode & 0x40)) {
+        a = a << 1 | (a >> (f->crtc_mode & 0x20 ? 15 : 13) & 1);
+    }
+    if (!(f->crtc_mode & 1)) {
+        a = (a & ~(1u << 13)) | (row_scan & 1) << 13;
+    }
+    if (!(f->crtc_mode & 2)) {
+        a = (a & ~(1u << 14)) | (row_scan >> 1 & 1) << 14;
+    }
+    return a & f->counter_mask;
+}
+
+/* The four planes at one address, plane 0 in the lowest byte. */
+static uint32_t plane_word(const Vga *v, unsigned a)
+{
+    return ld_le32(mem_ram_ptr(&v->vram) + ((size_t)(a & vga_plane_mask(v)) << 2));
+}
+
+/* --- text --------------------------------------------------------------------------------------------------------------- */
+
+static int64_t blink_half_ns(const Vga *v)
+{
+    return vga_timing(v).frame_ns * VGA_BLINK_FRAMES;
+}
+
+/* Cursor and blinking: the cursor is on for 16 frames and off for 16, characters are twice as slow. */
+static void blink_now(const Vga *v, const Frame *f, unsigned *cursor, bool *dark)
+{
+    int64_t half = clock_ns(CLOCK_KIND_VIRTUAL) / blink_half_ns(v);
+    bool shown = !(f->cursor_start & 0x20) && !(half & 1);
+
+    *cursor = shown && !f->graphics ? crtc_word(v, CRTC_CURSOR_HI, CRTC_CURSOR_LO) + (f->cursor_end >> 5 & 3) : UINT_MAX;
+    *dark = half >> 1 & 1;
+}
+
+static void text_words(Vga *v, const Frame *f, unsigned counter, unsigned row_scan, uint32_t *out)
+{
+    VgaScreen *s = v->screen;
+
+    for (unsigned c = 0; c < f->cols + 1; c++) {
+        unsigned at = (counter + c) & 0xffff;
+        uint32_t w = plane_word(v, crtc_address(f, at, row_scan & 3)) & 0xffff;
+
+        if ((f->attr_mode & 8) && (w & 0x8000)) {
+            s->blinks = true;
+            w |= s->dark ? CELL_DARK : 0;
+        }
+        out[c] = w | (at == s->cursor ? CELL_CURSOR : 0);
+    }
 }
 
 /* Nine dots of one character's line, leftmost in bit 8. */
-static unsigned text_dots(Vga *v, const Frame *f, unsigned counter, unsigned row_scan, uint8_t *attr)
+static unsigned text_dots(const Vga *v, const Frame *f, uint32_t w, unsigned row_scan)
 {
-    unsigned a = crtc_address(v, counter, row_scan & 3);
-    uint8_t ch = *vga_plane(v, 0, a);
-
-    *attr = *vga_plane(v, 1, a);
-    bool second = (*attr & 8) && font_offset(v, true) != font_offset(v, false);
-    unsigned dots = (unsigned)*vga_plane(v, 2, font_offset(v, second) + ch * 32u + row_scan) << 1;
+    unsigned ch = w & 0xff, attr = w >> 8 & 0xff;
+    bool second = (attr & 8) && f->fonts[0] != f->fonts[1];
+    unsigned dots = (unsigned)v->screen->font[second][ch * 32 + row_scan] << 1;
 
     /* the ninth dot repeats the eighth for line-drawing characters */
-    if ((v->attr[ATTR_MODE] & 4) && ch >= 0xc0 && ch <= 0xdf) {
+    if ((f->attr_mode & 4) && ch >= 0xc0 && ch <= 0xdf) {
         dots |= dots >> 1 & 1;
     }
-    if ((v->attr[ATTR_MODE] & 8) && (*attr & 0x80) && f->blink_off) {
+    if (w & CELL_DARK) {
         dots = 0;
     }
-    if ((v->attr[ATTR_MODE] & 2) && (*attr & 7) == 1 && row_scan == (v->crtc[CRTC_UNDERLINE] & 0x1fu)) {
+    if ((f->attr_mode & 2) && (attr & 7) == 1 && row_scan == (f->underline & 0x1fu)) {
         dots = 0x1ff; /* underline of monochrome modes */
     }
-    if (counter == f->cursor && cursor_on_line(v, f, row_scan)) {
+    if ((w & CELL_CURSOR) && row_scan >= (f->cursor_start & 0x1fu) && row_scan <= (f->cursor_end & 0x1fu)) {
         dots = 0x1ff;
     }
     return dots;
 }
 
-static unsigned text_line(Vga *v, const Frame *f, unsigned counter, unsigned row_scan, uint32_t *out)
+static void text_line(const Vga *v, const Frame *f, const uint32_t *words, unsigned row_scan, uint32_t *out)
 {
-    unsigned n = 0;
-
     for (unsigned c = 0; c < f->cols + 1; c++) {
-        uint8_t attr;
-        unsigned dots = text_dots(v, f, (counter + c) & 0xffff, row_scan, &attr);
-        uint32_t fg = f->colors[attr & 15], bg = f->colors[v->attr[ATTR_MODE] & 8 ? attr >> 4 & 7 : attr >> 4];
+        unsigned attr = words[c] >> 8 & 0xff, dots = text_dots(v, f, words[c], row_scan);
+        uint32_t fg = f->colors[attr & 15], bg = f->colors[f->attr_mode & 8 ? attr >> 4 & 7 : attr >> 4];
 
         for (unsigned k = 0; k < f->cell_width; k++) {
-            out[n++] = dots & 0x100u >> k ? fg : bg;
+            *out++ = dots & 0x100u >> k ? fg : bg;
         }
     }
-    return n;
+}
+
+/* Copies the fonts out of plane 2; true when they differ from what is shown. */
+static bool fetch_fonts(Vga *v, const Frame *f)
+{
+    bool changed = false;
+
+    for (unsigned n = 0; n < 2; n++) {
+        for (unsigned k = 0; k < VGA_FONT_SIZE; k++) {
+            uint8_t b = *vga_plane(v, 2, f->fonts[n] + k);
+
+            changed |= b != v->screen->font[n][k];
+            v->screen->font[n][k] = b;
+        }
+    }
+    return changed;
 }
 
 /* --- graphics ------------------------------------------------------------------------------------------------------------ */
 
-static void planar_dots(const Vga *v, const Frame *f, const uint8_t p[4], uint32_t *out)
+static void planar_dots(const Frame *f, uint32_t w, uint32_t *out)
 {
-    (void)v;
     for (unsigned k = 0; k < 8; k++) {
-        unsigned s = 7 - k, c = (p[0] >> s & 1) | (p[1] >> s & 1) << 1 | (p[2] >> s & 1) << 2 | (p[3] >> s & 1) << 3;
+        unsigned s = 7 - k;
 
-        out[k] = f->colors[c];
+        out[k] = f->colors[(w >> s & 1) | (w >> (7 + s) & 2) | (w >> (14 + s) & 4) | (w >> (21 + s) & 8)];
     }
 }
 
 /* Shift register interleave: two bits a dot, planes 0 and 1, 2 and 3 (CGA's four colours). */
-static void interleaved_dots(const Vga *v, const Frame *f, const uint8_t p[4], uint32_t *out)
+static void interleaved_dots(const Frame *f, uint32_t w, uint32_t *out)
 {
-    (void)v;
     for (unsigned k = 0; k < 8; k++) {
-        unsigned s = 6 - (k & 3) * 2, even = k < 4 ? 0 : 1;
+        unsigned s = 6 - (k & 3) * 2 + (k < 4 ? 0 : 8);
 
-        out[k] = f->colors[(p[even] >> s & 3) | (p[even + 2] >> s & 3) << 2];
+        out[k] = f->colors[(w >> s & 3) | (w >> (16 + s) & 3) << 2];
     }
 }
 
-/* 256 colours: a byte of each plane is a pixel two dots wide. */
-static void packed_dots(const Vga *v, const Frame *f, const uint8_t p[4], uint32_t *out)
+/* 256 colours: a byte of each plane is a pixel, two dots wide; without the attribute controller's part, two of four bits. */
+static void packed_dots(const Vga *v, const Frame *f, uint32_t w, uint32_t *out)
 {
-    (void)f;
     for (unsigned k = 0; k < 8; k++) {
-        out[k] = dac_color(v, p[k >> 1]);
+        unsigned b = w >> (k / 2 * 8) & 0xff;
+
+        if (f->attr_mode & 0x40) {
+            out[k] = v->screen->palette[b & (f->planes | f->planes << 4)];
+        } else {
+            out[k] = f->colors[k & 1 ? b & 15 : b >> 4];
+        }
     }
 }
 
-static unsigned graphics_line(Vga *v, const Frame *f, unsigned counter, unsigned row_scan, uint32_t *out)
+static void graphics_line(const Vga *v, const Frame *f, const uint32_t *words, uint32_t *out)
 {
-    void (*dots)(const Vga *, const Frame *, const uint8_t[4], uint32_t *) =
-        v->gfx[GFX_MODE] & 0x40 ? packed_dots : v->gfx[GFX_MODE] & 0x20 ? interleaved_dots : planar_dots;
-
-    for (unsigned c = 0; c < f->cols + 1; c++) {
-        unsigned a = crtc_address(v, (counter + c) & 0xffff, row_scan);
-        const uint8_t p[4] = { *vga_plane(v, 0, a), *vga_plane(v, 1, a), *vga_plane(v, 2, a), *vga_plane(v, 3, a) };
-
-        dots(v, f, p, out + c * 8);
+    for (unsigned c = 0; c < f->cols + 1; c++, out += 8) {
+        if (f->shift & 0x40) {
+            packed_dots(v, f, words[c], out);
+        } else if (f->shift & 0x20) {
+            interleaved_dots(f, words[c], out);
+        } else {
+            planar_dots(f, words[c], out);
+        }
     }
-    return (f->cols + 1) * 8;
-}
-
-/* Dots that the attribute controller skips at the left. */
-static unsigned pan_dots(const Vga *v, const Frame *f)
-{
-    unsigned pan = v->attr[ATTR_PAN] & 0xf;
-
-    if (f->cell_width == 9) {
-        return pan >= 8 ? 0 : pan + 1;
-    }
-    return v->gfx[GFX_MODE] & 0x40 ? (pan & 7) : pan & 7;
 }
 
 static void emit_line(const Frame *f, const uint32_t *dots, unsigned pan, uint32_t *out)
 {
     unsigned n = f->cols * f->cell_width;
 
+    if (!f->half_clock) {
+        memcpy(out, dots + pan, n * sizeof(*out));
+        return;
+    }
     for (unsigned k = 0; k < n; k++) {
-        uint32_t c = dots[k + pan];
-
-        if (f->half_clock) {
-            out[k * 2] = out[k * 2 + 1] = c;
-        } else {
-            out[k] = c;
-        }
+        out[k * 2] = out[k * 2 + 1] = dots[k + pan];
     }
 }
 
-static void draw_legacy(Vga *v)
+/* --- the frame ----------------------------------------------------------------------------------------------------------- */
+
+/* The CRT controller's vertical counters. */
+typedef struct Beam {
+    unsigned counter, scan, repeat, pan, byte_pan;
+} Beam;
+
+static void beam_next(const Frame *f, Beam *b, int y)
 {
-    static const unsigned blank_bit = 0x20;
-    uint32_t dots[VGA_MAX_DOTS + 32];
+    if ((unsigned)y == f->compare) { /* split: below, memory is shown from its start */
+        if (f->attr_mode & 0x20) {
+            b->pan = f->cell_width == 9 ? 1 : 0;
+            b->byte_pan = 0;
+        }
+        b->counter = b->byte_pan;
+        b->scan = b->repeat = 0;
+        return;
+    }
+    if (f->double_scan && !b->repeat) {
+        b->repeat = 1;
+        return;
+    }
+    b->repeat = 0;
+    if (++b->scan >= f->cell_height) {
+        b->scan = 0;
+        b->counter += f->offset;
+    }
+}
+
+/* The words of a line; true when they differ from those it was drawn from. */
+static bool line_words(Vga *v, const Frame *f, const Beam *b, uint32_t *shown)
+{
+    uint32_t words[VBE_MAX_XRES / 8 + 1];
+    size_t n = f->cols + 1;
+
+    if (!f->graphics) {
+        text_words(v, f, b->counter, b->scan, words);
+    } else {
+        for (unsigned c = 0; c < n; c++) {
+            words[c] = plane_word(v, crtc_address(f, (b->counter + c) & f->counter_mask, b->scan));
+        }
+    }
+    if (!memcmp(words, shown, n * sizeof(*words))) {
+        return false;
+    }
+    memcpy(shown, words, n * sizeof(*words));
+    return true;
+}
+
+static void draw_lines(Vga *v, const Frame *f, Surface *sf, bool all, bool report_all)
+{
+    uint32_t dots[VBE_MAX_XRES + 16], line[VBE_MAX_XRES + 16]; /* larger than VGA_MAX_DOTS */
+    Beam b = { .counter = f->start + f->byte_pan, .scan = f->first_scan, .pan = f->pan, .byte_pan = f->byte_pan };
+    VgaScreen *s = v->screen;
+    FbRects rects = { 0 };
+
+    G_STATIC_ASSERT(VGA_MAX_DOTS < VBE_MAX_XRES);
+    for (int y = 0; y < f->height; y++) {
+        uint32_t *words = s->words + (size_t)y * (f->cols + 1);
+
+        if (f->blank) {
+            memset(line, 0, (size_t)f->width * sizeof(*line));
+            fb_put_line(v->console, &rects, sf, y, line, report_all);
+            continue;
+        }
+        if (line_words(v, f, &b, words) || all) {
+            if (f->graphics) {
+                graphics_line(v, f, words, dots);
+            } else {
+                text_line(v, f, words, b.scan, dots);
+            }
+            emit_line(f, dots, b.pan, line);
+            fb_put_line(v->console, &rects, sf, y, line, report_all);
+        }
+        beam_next(f, &b, y);
+    }
+    fb_flush(v->console, &rects);
+}
+
+static bool screen_dirty(Vga *v)
+{
+    VgaScreen *s = v->screen;
+    uint64_t len = ((uint64_t)vga_plane_mask(v) + 1) * 4;
+    size_t words = (size_t)(len >> 12) / 64 + 1;
+
+    if (words > s->bits_size) {
+        s->bits_size = words;
+        s->bits = g_renew(uint64_t, s->bits, words);
+    }
+    mem_set_dirty_tracking(&v->vram, DIRTY_DISPLAY, true);
+    return mem_take_dirty(&v->vram, DIRTY_DISPLAY, 0, len, s->bits);
+}
+
+/* The 256 colours as packed modes see them; true when they are not what is shown. */
+static bool fetch_palette(Vga *v)
+{
+    bool changed = false;
+
+    for (unsigned i = 0; i < 256; i++) {
+        uint32_t c = dac_color(v, (uint8_t)i);
+
+        changed |= c != v->screen->palette[i];
+        v->screen->palette[i] = c;
+    }
+    return changed;
+}
+
+/* Room for the words of each line, forgotten. */
+static void screen_resize(VgaScreen *s, const Frame *f)
+{
+    size_t words = (size_t)f->height * (f->cols + 1);
+
+    if (words > s->words_size) {
+        s->words_size = words;
+        s->words = g_renew(uint32_t, s->words, words);
+    }
+    memset(s->words, 0, words * sizeof(*s->words));
+}
+
+static int64_t draw_legacy(Vga *v)
+{
+    VgaScreen *s = v->screen ? v->screen : (v->screen = g_new0(VgaScreen, 1));
+    Surface *before = console_surface(v->console);
+    const uint8_t *data = before ? before->data : NULL;
+    unsigned cursor;
+    bool dark;
     Frame f;
 
     frame_init(v, &f);
-    Surface *s = console_resize(v->console, f.width, f.height);
-    unsigned counter = f.start + (v->crtc[CRTC_PRESET] >> 5 & 3), pan = pan_dots(v, &f);
-    unsigned scan = v->crtc[CRTC_PRESET] & 0x1f, repeat = 0;
-    bool blank = !(v->attr_index & 0x20) || (v->seq[SEQ_CLOCKING] & blank_bit);
+    Surface *sf = console_resize(v->console, f.width, f.height);
 
-    for (int y = 0; y < f.height; y++) {
-        uint32_t *out = (uint32_t *)(s->data + (size_t)y * (size_t)s->stride);
-
-        if (blank) {
-            memset(out, 0, (size_t)f.width * 4);
-        } else {
-            f.graphics ? graphics_line(v, &f, counter, scan, dots) : text_line(v, &f, counter, scan, dots);
-            emit_line(&f, dots, pan, out);
-        }
-        if ((unsigned)y == f.compare) {
-            counter = scan = repeat = 0;
-            pan = v->attr[ATTR_MODE] & 0x20 ? 0 : pan;
-            continue;
-        }
-        if (f.double_scan && !repeat) {
-            repeat = 1;
-            continue;
-        }
-        repeat = 0;
-        if (++scan >= f.cell_height) {
-            scan = 0;
-            counter = (counter + f.offset) & 0xffff;
-        }
+    if (sf->width < f.width || sf->height < f.height) {
+        return VGA_IDLE_NS;
     }
-    console_update(v->console, 0, 0, f.width, f.height);
+    bool report_all = sf->data != data, all = report_all || !s->valid || memcmp(&f, &s->frame, sizeof(f)) != 0;
+    bool dirty = screen_dirty(v) || all;
+
+    blink_now(v, &f, &cursor, &dark);
+    if (all) {
+        screen_resize(s, &f);
+    }
+    all |= f.shift & 0x40 ? fetch_palette(v) : false;
+    all |= dirty && !f.graphics ? fetch_fonts(v, &f) : false;
+    if (all || dirty || cursor != s->cursor || (dark != s->dark && s->blinks)) {
+        s->frame = f;
+        s->cursor = cursor;
+        s->dark = dark;
+        s->blinks = false;
+        s->valid = true;
+        draw_lines(v, &f, sf, all, report_all);
+    }
+    bool moves = !f.graphics && !f.blank && (s->blinks || !(f.cursor_start & 0x20));
+    int64_t half = blink_half_ns(v);
+
+    return moves ? half - clock_ns(CLOCK_KIND_VIRTUAL) % half : VGA_IDLE_NS;
 }
 
-/* --- VBE ----------------------------------------------------------------------------------------------------------------- */
-
-static uint32_t vbe_pixel(const Vga *v, const uint8_t *p, unsigned bpp)
+static bool linear_mode(Vga *v, FbMode *m)
 {
-    uint32_t w;
-
-    switch (bpp) {
-    case 8: return dac_color(v, *p);
-    case 15:
-        w = ld_le16(p);
-        return (w >> 10 & 31) << 19 | (w >> 12 & 7) << 16 | (w >> 5 & 31) << 11 | (w >> 7 & 7) << 8 | (w & 31) << 3 |
-               (w >> 2 & 7);
-    case 16:
-        w = ld_le16(p);
-        return (w >> 11) << 19 | (w >> 13) << 16 | (w >> 5 & 63) << 10 | (w >> 9 & 3) << 8 | (w & 31) << 3 | (w >> 2 & 7);
-    default: return (uint32_t)p[0] | (uint32_t)p[1] << 8 | (uint32_t)p[2] << 16;
+    if (v->card && v->card->fb_mode) {
+        return v->card->fb_mode(v, m);
     }
-}
-
-static void vbe_planar_line(Vga *v, unsigned y, uint32_t *out)
-{
-    uint32_t colors[16];
-    unsigned at = (v->vbe[VBE_Y_OFFSET] + y) * vga_vbe_stride(v);
-
-    for (unsigned i = 0; i < 16; i++) {
-        colors[i] = dac_color(v, attr_dac(v, i));
-    }
-    for (unsigned x = 0; x < v->vbe[VBE_XRES]; x++) {
-        unsigned px = v->vbe[VBE_X_OFFSET] + x, c = 0;
-
-        for (unsigned p = 0; p < 4; p++) {
-            c |= (*vga_plane(v, p, at + px / 8) >> (7 - px % 8) & 1u) << p;
-        }
-        out[x] = colors[c];
-    }
-}
-
-static void draw_vbe(Vga *v)
-{
-    unsigned bpp = v->vbe[VBE_BPP], bytes = (bpp + 7) / 8, stride = vga_vbe_stride(v);
-    int width = v->vbe[VBE_XRES], height = v->vbe[VBE_YRES];
-    Surface *s = console_resize(v->console, width, height);
-    const uint8_t *vram = mem_ram_ptr(&v->vram);
-
-    for (int y = 0; y < height; y++) {
-        uint32_t *out = (uint32_t *)(s->data + (size_t)y * (size_t)s->stride);
-        size_t at = ((size_t)v->vbe[VBE_Y_OFFSET] + (size_t)y) * stride + (size_t)v->vbe[VBE_X_OFFSET] * bytes;
-
-        if (bpp == 4) {
-            vbe_planar_line(v, (unsigned)y, out);
-        } else if (at + (size_t)width * bytes > v->vram_size) {
-            memset(out, 0, (size_t)width * 4);
-        } else {
-            for (int x = 0; x < width; x++) {
-                out[x] = vbe_pixel(v, vram + at + (size_t)x * bytes, bpp);
-            }
-        }
-    }
-    console_update(v->console, 0, 0, width, height);
+    return vbe_fb_mode(&v->vbe, m);
 }
 
 static int64_t vga_refresh(void *opaque)
 {
     Vga *v = opaque;
+    FbMode mode;
 
-    if (vga_vbe_on(v)) {
-        draw_vbe(v);
-    } else {
-        draw_legacy(v);
+    if (!linear_mode(v, &mode)) {
+        fb_forget(&v->scan);
+        return draw_legacy(v);
     }
+    if (v->screen) {
+        v->screen->valid = false;
+    }
+    if (v->palette_stale) {
+        vga_update_palettes(v);
+        v->palette_stale = false;
+    }
+    uint32_t palette[256];
+
+    for (unsigned i = 0; i < 256; i++) {
+        palette[i] = dac_color(v, (uint8_t)i);
+    }
+    if (v->card && v->card->overlay_lines) {
+        v->card->overlay_lines(v, &v->scan);
+    }
+    fb_refresh(&v->scan, &mode, palette);
     return CONSOLE_POLL;
 }
+
+static void vga_invalidate(void *opaque)
+{
+    Vga *v = opaque;
+
+    fb_invalidate(&v->scan);
+    if (v->screen) {
+        v->screen->valid = false;
+    }
+}
+
+void vga_screen_free(Vga *v)
+{
+    if (v->screen) {
+        g_free(v->screen->words);
+        g_free(v->screen->bits);
+        g_free(v->screen);
+        v->screen = NULL;
+    }
+}
+
+/* --- the characters ---------------------------------------------------------------------------------------------------- */
 
 static bool vga_text(void *opaque, ConsoleText *out)
 {
     Vga *v = opaque;
+    FbMode mode;
     Frame f;
 
-    if (vga_vbe_on(v) || (v->gfx[GFX_MISC] & 1)) {
+    if (linear_mode(v, &mode) || vbe_on(&v->vbe) || (v->gfx[GFX_MISC] & 1)) {
         return false;
     }
     frame_init(v, &f);
-    console_text_resize(out, (int)f.cols, f.height / (int)(f.cell_height * (f.double_scan ? 2 : 1)));
+    bool blinks = f.attr_mode & 8;
+
+    console_text_resize(out, (int)f.cols, MAX(f.height / (int)(f.cell_height * (f.double_scan ? 2 : 1)), 1));
     for (int y = 0; y < out->rows; y++) {
         for (int x = 0; x < out->cols; x++) {
-            unsigned a = crtc_address(v, (f.start + (unsigned)y * f.offset + (unsigned)x) & 0xffff, 0);
-            uint8_t attr = *vga_plane(v, 1, a);
-            bool blinks = v->attr[ATTR_MODE] & 8;
+            uint32_t w = plane_word(v, crtc_address(&f, (f.start + (unsigned)y * f.offset + (unsigned)x) & 0xffff, 0));
+            unsigned attr = w >> 8 & 0xff;
 
             out->cells[y * out->cols + x] = (ConsoleCell){
-                .ch = console_cp437(*vga_plane(v, 0, a)),
+                .ch = f.blank ? ' ' : console_cp437(w & 0xff),
                 .fg = f.colors[attr & 15],
                 .bg = f.colors[blinks ? attr >> 4 & 7 : attr >> 4],
                 .flags = blinks && (attr & 0x80) ? CELL_BLINK : 0,
             };
         }
     }
-    unsigned pos = (f.cursor - f.start) & 0xffff;
-    bool shown = f.offset && !(v->crtc[CRTC_CURSOR_START] & 0x20) && pos / f.offset < (unsigned)out->rows &&
+    unsigned pos = (crtc_word(v, CRTC_CURSOR_HI, CRTC_CURSOR_LO) - f.start) & 0xffff;
+    bool shown = f.offset && !(f.cursor_start & 0x20) && pos / f.offset < (unsigned)out->rows &&
                  pos % f.offset < (unsigned)out->cols;
 
     out->cursor_x = shown ? (int)(pos % f.offset) : -1;
@@ -369,4 +582,15 @@ static bool vga_text(void *opaque, ConsoleText *out)
     return true;
 }
 
-const ConsoleOps vga_console_ops = { .kind = CONSOLE_GRAPHIC, .refresh = vga_refresh, .text = vga_text };
+const ConsoleOps vga_console_ops = { .kind = CONSOLE_GRAPHIC, .refresh = vga_refresh, .invalidate = vga_invalidate,
+                                     .text = vga_text };
+
+static void vga_size_hint(void *opaque, const ConsoleSizeHint *hint)
+{
+    Vga *v = opaque;
+
+    v->card->size_hint(v, hint);
+}
+
+const ConsoleOps vga_sized_console_ops = { .kind = CONSOLE_GRAPHIC, .refresh = vga_refresh, .invalidate = vga_invalidate,
+                                           .text = vga_text, .size_hint = vga_size_hint };

@@ -9,28 +9,37 @@
 enum { SEQ_CLOCKING = 1, SEQ_MAP_MASK = 2, SEQ_FONT = 3, SEQ_MEMORY = 4 };
 enum { GFX_SET_RESET = 0, GFX_ENABLE_SR = 1, GFX_COMPARE = 2, GFX_ROTATE = 3, GFX_READ_MAP = 4, GFX_MODE = 5, GFX_MISC = 6,
        GFX_DONT_CARE = 7, GFX_BIT_MASK = 8 };
-enum { CRTC_HDE = 1, CRTC_OVERFLOW = 7, CRTC_PRESET = 8, CRTC_MAX_SCAN = 9, CRTC_CURSOR_START = 0xa, CRTC_CURSOR_END = 0xb,
-       CRTC_START_HI = 0xc, CRTC_START_LO = 0xd, CRTC_CURSOR_HI = 0xe, CRTC_CURSOR_LO = 0xf, CRTC_VRS = 0x10,
-       CRTC_VRE = 0x11, CRTC_VDE = 0x12, CRTC_OFFSET = 0x13, CRTC_UNDERLINE = 0x14, CRTC_MODE = 0x17, CRTC_COMPARE = 0x18 };
+enum { CRTC_TOTAL = 0, CRTC_HDE = 1, CRTC_VTOTAL = 6, CRTC_OVERFLOW = 7, CRTC_PRESET = 8, CRTC_MAX_SCAN = 9,
+       CRTC_CURSOR_START = 0xa, CRTC_CURSOR_END = 0xb, CRTC_START_HI = 0xc, CRTC_START_LO = 0xd, CRTC_CURSOR_HI = 0xe,
+       CRTC_CURSOR_LO = 0xf, CRTC_VRS = 0x10, CRTC_VRE = 0x11, CRTC_VDE = 0x12, CRTC_OFFSET = 0x13, CRTC_UNDERLINE = 0x14,
+       CRTC_MODE = 0x17, CRTC_COMPARE = 0x18 };
 enum { ATTR_MODE = 0x10, ATTR_OVERSCAN = 0x11, ATTR_PLANES = 0x12, ATTR_PAN = 0x13, ATTR_SELECT = 0x14 };
 
-static inline bool vga_vbe_on(const Vga *v)
+/* The beam, from the CRTC's registers where they make sense. */
+typedef struct VgaTiming {
+    int64_t line_ns, visible_ns, frame_ns; /* a line, its displayed part, a frame */
+    unsigned lines, shown, sync_start, sync_lines;
+} VgaTiming;
+VgaTiming vga_timing(const Vga *v);
+
+/* How far an offset within a plane goes before it wraps. */
+static inline uint32_t vga_plane_mask(const Vga *v)
 {
-    return v->vbe[VBE_ENABLE] & VBE_ENABLED;
+    return vbe_on(&v->vbe) ? v->vram_size / 4 - 1 : v->plane_mask;
 }
 
-/* Byte of a plane; @off wraps at 64 KiB, in VBE modes at a quarter of video memory. */
-static inline uint8_t *vga_plane(Vga *v, unsigned plane, unsigned off)
+/* Byte of a plane; @off wraps. */
+static inline uint8_t *vga_plane(Vga *v, unsigned plane, uint32_t off)
 {
-    unsigned mask = vga_vbe_on(v) ? v->vram_size / 4 - 1 : VGA_PLANE_SIZE - 1;
-
-    return mem_ram_ptr(&v->vram) + ((size_t)(off & mask) << 2) + (plane & 3);
+    return mem_ram_ptr(&v->vram) + ((size_t)(off & vga_plane_mask(v)) << 2) + (plane & 3);
 }
 
-/* Bytes a line of the VBE mode takes in video memory. */
-uint32_t vga_vbe_stride(const Vga *v);
+void vga_update_palettes(Vga *v); /* all of v->palette from the DAC */
 
 extern const MemOps vga_window_ops;  /* vga-mem.c */
-extern const ConsoleOps vga_console_ops; /* vga-draw.c */
+
+/* vga-draw.c */
+extern const ConsoleOps vga_console_ops, vga_sized_console_ops; /* the latter with size hints */
+void vga_screen_free(Vga *v);
 
 #endif

@@ -17,22 +17,6 @@ static int64_t window_offset(const Vga *v, hwaddr off)
     }
 }
 
-static uint32_t bank_offset(const Vga *v, hwaddr off)
-{
-    return (uint32_t)((((uint32_t)v->vbe[VBE_BANK] << 16) + (off & 0xffff)) & (v->vram_size - 1));
-}
-
-static bool linear_window(const Vga *v)
-{
-    return vga_vbe_on(v) && v->vbe[VBE_BPP] != 4;
-}
-
-/* A VBE planar mode banks the planes' 64 KiB windows. */
-static unsigned plane_offset(const Vga *v, unsigned off)
-{
-    return vga_vbe_on(v) ? off + ((unsigned)v->vbe[VBE_BANK] << 16) : off;
-}
-
 static bool window_chain4(const Vga *v)
 {
     return v->seq[SEQ_MEMORY] & 8;
@@ -43,32 +27,27 @@ static bool window_odd_even(const Vga *v)
     return !(v->seq[SEQ_MEMORY] & 4);
 }
 
-static uint64_t window_read(void *opaque, hwaddr off, unsigned size)
+uint8_t vga_window_read(Vga *v, hwaddr off, uint32_t bank)
 {
-    Vga *v = opaque;
-
-    (void)size;
-    if (linear_window(v)) {
-        return mem_ram_ptr(&v->vram)[bank_offset(v, off)];
-    }
     int64_t at = window_offset(v, off);
 
     if (at < 0) {
         return 0xff;
     }
-    unsigned a = plane_offset(v, (unsigned)at), plane = v->gfx[GFX_READ_MAP] & 3;
+    unsigned a = (unsigned)at + bank, plane = v->gfx[GFX_READ_MAP] & 3;
+    bool chained = window_chain4(v);
 
-    if (window_chain4(v)) {
-        return *vga_plane(v, a & 3, a & ~3u);
-    }
-    if (v->gfx[GFX_MODE] & 0x10) { /* odd/even addressing: A0 chooses the plane */
+    if (chained) {
+        plane = a & 3;
+        a &= ~3u;
+    } else if (v->gfx[GFX_MODE] & 0x10) { /* odd/even addressing: A0 chooses the plane */
         plane = (plane & 2) | (a & 1);
         a &= ~1u;
     }
     for (unsigned p = 0; p < 4; p++) {
         v->latch[p] = *vga_plane(v, p, a);
     }
-    if (!(v->gfx[GFX_MODE] & 8)) {
+    if (!(v->gfx[GFX_MODE] & 8) || chained) {
         return v->latch[plane];
     }
     uint8_t differ = 0; /* read mode 1: bits whose colour equals the compare register on the planes that matter */
@@ -119,6 +98,57 @@ static void write_plane(Vga *v, unsigned p, unsigned a, uint8_t val)
     *dst = (uint8_t)((data & mask) | (latch & ~mask));
 }
 
+void vga_window_write(Vga *v, hwaddr off, uint8_t val, uint32_t bank)
+{
+    int64_t at = window_offset(v, off);
+
+    if (at < 0) {
+        return;
+    }
+    unsigned a = (unsigned)at + bank, planes = v->seq[SEQ_MAP_MASK];
+
+    if (window_chain4(v)) {
+        planes &= 1u << (a & 3);
+        a &= ~3u;
+    } else if (window_odd_even(v)) {
+        planes &= a & 1 ? 0xau : 0x5u;
+        a &= ~1u;
+    }
+    for (unsigned p = 0; p < 4; p++) {
+        if (planes & 1u << p) {
+            write_plane(v, p, a, val);
+        }
+    }
+    mem_set_dirty(&v->vram, (hwaddr)(vga_plane(v, 0, a) - mem_ram_ptr(&v->vram)), 4);
+    console_changed(v->console);
+}
+
+/* --- a plain VGA's window, with the banks of VBE -------------------------------------------------------------------------- */
+
+static bool linear_window(const Vga *v)
+{
+    return vbe_on(&v->vbe) && !vbe_planar(&v->vbe);
+}
+
+static uint32_t bank_offset(const Vga *v, hwaddr off)
+{
+    return (uint32_t)((((uint32_t)v->vbe.regs[VBE_BANK] << 16) + (off & 0xffff)) & (v->vram_size - 1));
+}
+
+/* A VBE planar mode banks the planes' 64 KiB windows. */
+static uint32_t plane_bank(const Vga *v)
+{
+    return vbe_on(&v->vbe) ? (uint32_t)v->vbe.regs[VBE_BANK] << 16 : 0;
+}
+
+static uint64_t window_read(void *opaque, hwaddr off, unsigned size)
+{
+    Vga *v = opaque;
+
+    (void)size;
+    return linear_window(v) ? mem_ram_ptr(&v->vram)[bank_offset(v, off)] : vga_window_read(v, off, plane_bank(v));
+}
+
 static void window_write(void *opaque, hwaddr off, uint64_t val, unsigned size)
 {
     Vga *v = opaque;
@@ -127,33 +157,9 @@ static void window_write(void *opaque, hwaddr off, uint64_t val, unsigned size)
     if (linear_window(v)) {
         mem_ram_ptr(&v->vram)[bank_offset(v, off)] = (uint8_t)val;
         mem_set_dirty(&v->vram, bank_offset(v, off), 1);
-        return;
-    }
-    int64_t at = window_offset(v, off);
-
-    if (at < 0) {
-        return;
-    }
-    unsigned a = plane_offset(v, (unsigned)at), planes = v->seq[SEQ_MAP_MASK];
-
-    if (window_chain4(v)) {
-        planes &= 1u << (a & 3);
-        a &= ~3u;
-        if (planes) {
-            *vga_plane(v, (unsigned)(at & 3), a) = (uint8_t)val;
-        }
     } else {
-        if (window_odd_even(v)) {
-            planes &= a & 1 ? 0xau : 0x5u;
-            a &= ~1u;
-        }
-        for (unsigned p = 0; p < 4; p++) {
-            if (planes & 1u << p) {
-                write_plane(v, p, a, (uint8_t)val);
-            }
-        }
+        vga_window_write(v, off, (uint8_t)val, plane_bank(v));
     }
-    mem_set_dirty(&v->vram, (hwaddr)(vga_plane(v, 0, a) - mem_ram_ptr(&v->vram)), 4);
 }
 
 const MemOps vga_window_ops = { .read = window_read, .write = window_write, .max_size = 1 };

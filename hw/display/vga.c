@@ -1,27 +1,49 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * VGA registers, ports and the Bochs VBE interface.  See vga.h.  Memory access is in vga-mem.c, drawing in vga-draw.c.
+ * VGA registers and ports.  See vga.h.  Memory access is in vga-mem.c, drawing in vga-draw.c.
  */
 #include "util/osdep.h"
 #include "hw/display/vga-int.h"
 #include "util/log.h"
 #include "util/timer.h"
 
-/* --- input status 1: the beam, derived from the virtual clock (60 frames of 525 lines a second) -------------------- */
+/* --- input status 1: the beam, derived from the virtual clock --------------------------------------------------------- */
 
-#define FRAME_NS (NS_PER_SEC / 60)
-#define LINE_NS (FRAME_NS / 525)
+VgaTiming vga_timing(const Vga *v)
+{
+    static const VgaTiming usual = { .line_ns = 31778, .visible_ns = 25422, .frame_ns = 16683450, .lines = 525, .shown = 480,
+                                     .sync_start = 490, .sync_lines = 2 };
+    uint8_t over = v->crtc[CRTC_OVERFLOW];
+    int64_t clock = (v->misc & 0xc) == 4 ? 28322000 : 25175000, dots = v->seq[SEQ_CLOCKING] & 1 ? 8 : 9;
+    VgaTiming t;
+
+    if (v->seq[SEQ_CLOCKING] & 8) {
+        clock /= 2;
+    }
+    t.line_ns = (v->crtc[CRTC_TOTAL] + 5) * dots * NS_PER_SEC / clock;
+    t.visible_ns = MIN((v->crtc[CRTC_HDE] + 1) * dots * NS_PER_SEC / clock, t.line_ns);
+    t.lines = (v->crtc[CRTC_VTOTAL] | (over & 0x01u) << 8 | (over & 0x20u) << 4) + 2;
+    t.shown = (v->crtc[CRTC_VDE] | (over & 0x02u) << 7 | (over & 0x40u) << 3) + 1;
+    t.sync_start = v->crtc[CRTC_VRS] | (over & 0x04u) << 6 | (over & 0x80u) << 2;
+    t.sync_lines = (v->crtc[CRTC_VRE] - t.sync_start) & 15;
+    t.frame_ns = t.line_ns * t.lines;
+    if (vbe_on(&v->vbe) || t.frame_ns < NS_PER_SEC / 200 || t.frame_ns > NS_PER_SEC / 20 || t.sync_start >= t.lines) {
+        return usual;
+    }
+    return t;
+}
 
 static uint8_t vga_status1(Vga *v)
 {
-    int64_t t = clock_ns(CLOCK_KIND_VIRTUAL) % FRAME_NS, line = t / LINE_NS;
+    VgaTiming b = vga_timing(v);
+    int64_t t = clock_ns(CLOCK_KIND_VIRTUAL) % b.frame_ns, line = t / b.line_ns;
     uint8_t st = 0;
 
     v->attr_data = false; /* reading resets the attribute controller's flip-flop */
-    if (line >= 480 || t % LINE_NS >= LINE_NS * 4 / 5) {
+    if (line >= b.shown || t % b.line_ns >= b.visible_ns) {
         st |= 0x01;
     }
-    if (line >= 490 && line < 492) {
+    if (line >= b.sync_start && line < b.sync_start + b.sync_lines) {
         st |= 0x08;
     }
     return st;
@@ -31,17 +53,18 @@ static uint8_t vga_status1(Vga *v)
 
 static void vga_update_palette(Vga *v, unsigned i)
 {
+    bool wide = v->card && v->card->dac_8bit ? v->card->dac_8bit(v) : (v->vbe.regs[VBE_ENABLE] & VBE_8BIT_DAC) != 0;
     uint8_t c[3];
 
     for (unsigned k = 0; k < 3; k++) {
         uint8_t raw = v->dac[i * 3 + k];
 
-        c[k] = v->vbe[VBE_ENABLE] & VBE_8BIT_DAC ? raw : (uint8_t)((raw & 0x3f) << 2 | (raw & 0x3f) >> 4);
+        c[k] = wide ? raw : (uint8_t)((raw & 0x3f) << 2 | (raw & 0x3f) >> 4);
     }
     v->palette[i] = (uint32_t)c[0] << 16 | (uint32_t)c[1] << 8 | c[2];
 }
 
-static void vga_update_palettes(Vga *v)
+void vga_update_palettes(Vga *v)
 {
     for (unsigned i = 0; i < 256; i++) {
         vga_update_palette(v, i);
@@ -173,129 +196,41 @@ void vga_port_write(Vga *v, unsigned port, uint8_t val)
     }
 }
 
-/* --- VBE ---------------------------------------------------------------------------------------------------------------- */
-
-static unsigned vbe_bytes(unsigned bpp)
-{
-    return bpp == 4 ? 0 : (bpp + 7) / 8;
-}
-
-uint32_t vga_vbe_stride(const Vga *v)
-{
-    unsigned bpp = v->vbe[VBE_BPP];
-
-    return bpp == 4 ? v->vbe[VBE_VIRT_WIDTH] / 8u : (uint32_t)v->vbe[VBE_VIRT_WIDTH] * vbe_bytes(bpp);
-}
-
-static uint32_t vbe_lines(const Vga *v)
-{
-    uint32_t stride = vga_vbe_stride(v) * (v->vbe[VBE_BPP] == 4 ? 4u : 1u);
-
-    return stride ? MIN(v->vram_size / stride, 0xffffu) : 0;
-}
-
-/* Makes the geometry registers agree with each other and with video memory. */
-static void vbe_fix(Vga *v)
-{
-    uint16_t *r = v->vbe;
-    unsigned bpp = r[VBE_BPP];
-
-    if (bpp != 4 && bpp != 8 && bpp != 15 && bpp != 16 && bpp != 24 && bpp != 32) {
-        bpp = r[VBE_BPP] = 8;
-    }
-    r[VBE_XRES] = (uint16_t)CLAMP(r[VBE_XRES] & ~7, 8, VBE_MAX_XRES);
-    r[VBE_YRES] = (uint16_t)CLAMP(r[VBE_YRES], 1, VBE_MAX_YRES);
-    uint32_t max_width = bpp == 4 ? VBE_MAX_XRES * 2u : v->vram_size / vbe_bytes(bpp);
-
-    r[VBE_VIRT_WIDTH] = (uint16_t)CLAMP(r[VBE_VIRT_WIDTH] & ~7u, r[VBE_XRES], MAX(MIN(max_width, 0xfff8u), r[VBE_XRES]));
-    uint32_t lines = vbe_lines(v);
-
-    if (!lines) { /* one line does not fit: the smallest mode does */
-        r[VBE_XRES] = r[VBE_VIRT_WIDTH] = 640;
-        lines = vbe_lines(v);
-    }
-    r[VBE_VIRT_HEIGHT] = (uint16_t)lines;
-    r[VBE_YRES] = (uint16_t)MIN(r[VBE_YRES], lines);
-    r[VBE_X_OFFSET] = (uint16_t)MIN(r[VBE_X_OFFSET], r[VBE_VIRT_WIDTH] - r[VBE_XRES]);
-    r[VBE_Y_OFFSET] = (uint16_t)MIN((uint32_t)r[VBE_Y_OFFSET], lines - r[VBE_YRES]);
-}
-
-static void vbe_enable(Vga *v, uint16_t val)
-{
-    bool was_on = vga_vbe_on(v);
-
-    if ((val & VBE_ENABLED) && !was_on) {
-        v->vbe[VBE_VIRT_WIDTH] = v->vbe[VBE_XRES];
-        v->vbe[VBE_X_OFFSET] = v->vbe[VBE_Y_OFFSET] = 0;
-        vbe_fix(v);
-        if (!(val & VBE_NOCLEAR)) {
-            uint64_t bytes = (uint64_t)vga_vbe_stride(v) * v->vbe[VBE_YRES] * (v->vbe[VBE_BPP] == 4 ? 4 : 1);
-
-            memset(mem_ram_ptr(&v->vram), 0, MIN(bytes, v->vram_size));
-            mem_set_dirty(&v->vram, 0, MIN(bytes, v->vram_size));
-        }
-    } else if (!(val & VBE_ENABLED)) {
-        v->vbe[VBE_BANK] = 0;
-    }
-    v->vbe[VBE_ENABLE] = val;
-    vga_update_palettes(v);
-}
-
-uint16_t vga_vbe_read(Vga *v, unsigned index)
-{
-    if (index >= VBE_REGS) {
-        return 0;
-    }
-    if (v->vbe[VBE_ENABLE] & VBE_GETCAPS) {
-        switch (index) {
-        case VBE_XRES: return VBE_MAX_XRES;
-        case VBE_YRES: return VBE_MAX_YRES;
-        case VBE_BPP: return 32;
-        default: break;
-        }
-    }
-    return index == VBE_VIDEO_MEMORY_64K ? (uint16_t)(v->vram_size / 0x10000) : v->vbe[index];
-}
-
-void vga_vbe_write(Vga *v, unsigned index, uint16_t val)
-{
-    switch (index) {
-    case VBE_ID:
-        if (val >= 0xb0c0 && val <= VBE_ID5) {
-            v->vbe[VBE_ID] = val;
-        }
-        break;
-    case VBE_XRES: case VBE_YRES: case VBE_BPP: case VBE_VIRT_WIDTH: case VBE_X_OFFSET: case VBE_Y_OFFSET:
-        v->vbe[index] = val;
-        if (vga_vbe_on(v)) {
-            vbe_fix(v);
-        }
-        break;
-    case VBE_BANK:
-        v->vbe[index] = (uint16_t)(val & (v->vram_size / 0x10000 - 1));
-        break;
-    case VBE_ENABLE:
-        vbe_enable(v, val);
-        break;
-    default:
-        break;
-    }
-}
-
 #define VGA_PORTS_BASE 0x3b0u
+
+void vga_registers_changed(Vga *v)
+{
+    v->palette_stale = true; /* the DAC's width may be among them */
+    console_changed(v->console);
+}
+
+uint8_t vga_ports_read(Vga *v, unsigned port)
+{
+    return v->card && v->card->port_read ? v->card->port_read(v, port) : vga_port_read(v, port);
+}
+
+void vga_ports_write(Vga *v, unsigned port, uint8_t val)
+{
+    if (v->card && v->card->port_write) {
+        v->card->port_write(v, port, val);
+    } else {
+        vga_port_write(v, port, val);
+    }
+    console_changed(v->console);
+}
 
 /* --- regions ------------------------------------------------------------------------------------------------------------ */
 
 static uint64_t ports_read(void *opaque, hwaddr off, unsigned size)
 {
     (void)size;
-    return vga_port_read(opaque, VGA_PORTS_BASE + (unsigned)off);
+    return vga_ports_read(opaque, VGA_PORTS_BASE + (unsigned)off);
 }
 
 static void ports_write(void *opaque, hwaddr off, uint64_t val, unsigned size)
 {
     (void)size;
-    vga_port_write(opaque, VGA_PORTS_BASE + (unsigned)off, (uint8_t)val);
+    vga_ports_write(opaque, VGA_PORTS_BASE + (unsigned)off, (uint8_t)val);
 }
 
 /* 0x1ce: index, 0x1cf and 0x1d0: data, 16 bits wide. */
@@ -304,7 +239,7 @@ static uint64_t ports_vbe_read(void *opaque, hwaddr off, unsigned size)
     Vga *v = opaque;
 
     (void)size;
-    return off == 0 ? v->vbe_index : vga_vbe_read(v, v->vbe_index);
+    return off == 0 ? v->vbe.index : vbe_read(&v->vbe, v->vbe.index);
 }
 
 static void ports_vbe_write(void *opaque, hwaddr off, uint64_t val, unsigned size)
@@ -313,9 +248,10 @@ static void ports_vbe_write(void *opaque, hwaddr off, uint64_t val, unsigned siz
 
     (void)size;
     if (off == 0) {
-        v->vbe_index = (uint16_t)val;
+        v->vbe.index = (uint16_t)val;
     } else {
-        vga_vbe_write(v, v->vbe_index, (uint16_t)val);
+        vbe_write(&v->vbe, v->vbe.index, (uint16_t)val);
+        vga_registers_changed(v);
     }
 }
 
@@ -334,14 +270,21 @@ bool vga_init(Vga *v, const char *name, Error **errp)
     if (!mem_init_ram(&v->vram, name, v->vram_size, errp)) {
         return false;
     }
-    mem_init_io(&v->window, &vga_window_ops, v, "vga-lowmem", 0x20000);
+    v->vbe.vram = &v->vram;
+    v->vbe.vram_size = v->vram_size;
+    mem_init_io(&v->window, v->card && v->card->window ? v->card->window : &vga_window_ops, v, "vga-lowmem", 0x20000);
     mem_init_io(&v->ports, &ports_ops, v, "vga", 0x30);
     for (unsigned i = 0; i < G_N_ELEMENTS(v->port_views); i++) {
         mem_init_alias(&v->port_views[i], port_views[i].name, &v->ports, port_views[i].port - VGA_PORTS_BASE,
                        port_views[i].count);
     }
     mem_init_io(&v->ports_vbe, &ports_vbe_ops, v, "vbe", 3);
-    v->console = console_new(name, &vga_console_ops, v);
+    v->console = console_new(name, v->card && v->card->size_hint ? &vga_sized_console_ops : &vga_console_ops, v);
+    fb_init(&v->scan, v->console, &v->vram, v->vram_size);
+    if (v->card && v->card->overlay) {
+        v->scan.overlay = v->card->overlay;
+        v->scan.opaque = v;
+    }
     return true;
 }
 
@@ -352,7 +295,9 @@ void vga_map_legacy(Vga *v, MemRegion *mem, MemRegion *io)
     for (unsigned i = 0; i < G_N_ELEMENTS(v->port_views); i++) {
         mem_add(io, port_views[i].port, &v->port_views[i]);
     }
-    mem_add(io, 0x1ce, &v->ports_vbe);
+    if (!v->card || !v->card->fb_mode) {
+        mem_add(io, 0x1ce, &v->ports_vbe);
+    }
     mem_transaction_commit();
 }
 
@@ -365,18 +310,20 @@ void vga_reset(Vga *v)
     memset(v->crtc, 0, sizeof(v->crtc));
     memset(v->dac, 0, sizeof(v->dac));
     memset(v->latch, 0, sizeof(v->latch));
-    memset(v->vbe, 0, sizeof(v->vbe));
     memset(v->dac_latch, 0, sizeof(v->dac_latch));
     v->attr_data = false;
     v->dac_mask = 0xff;
     v->dac_read = v->dac_write = v->dac_sub = v->dac_state = 0;
-    v->vbe_index = 0;
-    v->vbe[VBE_ID] = VBE_ID5;
-    vga_update_palettes(v);
+    vbe_reset(&v->vbe);
+    v->start_more = v->offset_more = 0;
+    v->plane_mask = VGA_PLANE_SIZE - 1;
+    vga_registers_changed(v);
 }
 
 void vga_destroy(Vga *v)
 {
+    vga_screen_free(v);
+    fb_free(&v->scan);
     console_free(v->console);
     v->console = NULL;
     mem_destroy(&v->window);
@@ -391,24 +338,18 @@ void vga_destroy(Vga *v)
 static bool vga_post_load(void *opaque, int version, Error **errp)
 {
     Vga *v = opaque;
+    const VgaCard *c = v->card;
+    unsigned seq = c && c->seq_count ? c->seq_count : 8, gfx = c && c->gfx_count ? c->gfx_count : 16;
+    unsigned crtc = c && c->crtc_count ? c->crtc_count : 32;
 
     (void)version;
-    if (v->seq_index > 7 || v->gfx_index > 15 || v->crtc_index > 31 || v->dac_sub > 2 ||
-        v->vbe[VBE_BANK] >= v->vram_size / 0x10000) {
-        error_set(errp, "VGA: an index is out of range");
+    if (v->seq_index >= seq || v->gfx_index >= gfx || v->crtc_index >= crtc || v->dac_sub > 2 || v->attr_index > 63) {
+        error_set(errp, "VGA: an index register is out of range (sequencer %u, graphics %u, CRTC %u, DAC %u, attributes %u)",
+                  v->seq_index, v->gfx_index, v->crtc_index, v->dac_sub, v->attr_index);
         return false;
     }
-    if (vga_vbe_on(v)) {
-        uint16_t before[VBE_REGS];
-
-        memcpy(before, v->vbe, sizeof(before));
-        vbe_fix(v);
-        if (memcmp(before, v->vbe, sizeof(before))) {
-            error_set(errp, "VGA: the VBE mode does not fit video memory");
-            return false;
-        }
-    }
-    vga_update_palettes(v);
+    vga_registers_changed(v);
+    fb_invalidate(&v->scan);
     return true;
 }
 
@@ -420,7 +361,7 @@ const VMState vga_state = {
         VMS_UINT(Vga, gfx_index), VMS_BUFFER(Vga, gfx), VMS_UINT(Vga, attr_index), VMS_BUFFER(Vga, attr),
         VMS_UINT(Vga, attr_data), VMS_UINT(Vga, crtc_index), VMS_BUFFER(Vga, crtc), VMS_UINT(Vga, dac_mask),
         VMS_UINT(Vga, dac_read), VMS_UINT(Vga, dac_write), VMS_UINT(Vga, dac_sub), VMS_UINT(Vga, dac_state),
-        VMS_BUFFER(Vga, dac_latch), VMS_BUFFER(Vga, dac), VMS_BUFFER(Vga, latch), VMS_UINT(Vga, vbe_index),
-        VMS_UINT_ARRAY(Vga, vbe), VMS_END },
+        VMS_BUFFER(Vga, dac_latch), VMS_BUFFER(Vga, dac), VMS_BUFFER(Vga, latch),
+        VMS_STRUCT(Vga, vbe, vbe_state), VMS_END },
     .post_load = vga_post_load,
 };

@@ -2,7 +2,8 @@
 /*
  * Firmware configuration device, port-mapped variant of x86, as QEMU's docs/specs/fw_cfg describes its interface:
  * selector 0x510 (16 bits), data 0x511 (a stream of bytes), DMA address at 0x514 (64 bits, big-endian; the write of the
- * low half starts it).  vCPU threads under the big lock.  Items cannot be written by the guest.
+ * low half starts it).  vCPU threads under the big lock.  The guest can write
+ * only files that a device gave a callback for, and only by DMA.
  */
 #include "util/osdep.h"
 #include "hw/nvram/fw_cfg.h"
@@ -17,12 +18,14 @@ enum { FW_CFG_LOW_KEYS = FW_CFG_FILE_FIRST + FW_CFG_FILE_SLOTS, FW_CFG_ARCH_KEYS
 enum { DMA_ERROR = 1, DMA_READ = 2, DMA_SKIP = 4, DMA_SELECT = 8, DMA_WRITE = 16, DMA_DESCRIPTOR = 16 };
 #define FW_CFG_DMA_SIGNATURE 0x51454d5520434647ull /* "QEMU CFG" */
 #define FW_CFG_DMA_ZEROES_MAX (16 * MiB) /* what a transfer beyond an item's end may fill */
+#define FW_CFG_CLASS "fw_cfg_io"
 #define FW_CFG_DIR_ENTRY 64
 #define FW_CFG_USER_FILE_MAX (256 * MiB)
 
 typedef struct FwCfgItem {
     GBytes *data;
     void (*select)(void *opaque);
+    void (*written)(void *opaque, const uint8_t *data, size_t len); /* NULL: read-only */
     void *opaque;
 } FwCfgItem;
 
@@ -148,6 +151,44 @@ bool fw_cfg_add_file_callback(FwCfg *s, const char *name, GBytes *data, void (*s
     s->low[key].opaque = opaque;
     fw_cfg_build_directory(s);
     return true;
+}
+
+bool fw_cfg_add_writable(FwCfg *s, const char *name, GBytes *data,
+                         void (*written)(void *opaque, const uint8_t *data, size_t len), void *opaque, Error **errp)
+{
+    if (!fw_cfg_add_file_callback(s, name, data, NULL, opaque, errp)) {
+        return false;
+    }
+    s->low[FW_CFG_FILE_FIRST + fw_cfg_file_index(s, name)].written = written;
+    return true;
+}
+
+void fw_cfg_remove_callbacks(FwCfg *s, void *opaque)
+{
+    for (size_t i = 0; i < G_N_ELEMENTS(s->low); i++) {
+        if (s->low[i].opaque == opaque) {
+            s->low[i].select = NULL;
+            s->low[i].written = NULL;
+            s->low[i].opaque = NULL;
+        }
+    }
+}
+
+FwCfg *fw_cfg_on_bus(Bus *root)
+{
+    for (guint i = 0; i < root->devices->len; i++) {
+        Device *d = root->devices->pdata[i];
+
+        if (!strcmp(d->cls->name, FW_CFG_CLASS)) {
+            return container_of(d, FwCfg, dev);
+        }
+    }
+    return NULL;
+}
+
+AddressSpace *fw_cfg_dma_as(FwCfg *s)
+{
+    return s->dma_as;
 }
 
 bool fw_cfg_add_file(FwCfg *s, const char *name, GBytes *data, Error **errp)
@@ -283,6 +324,27 @@ static bool fw_cfg_dma_copy(FwCfg *s, uint64_t addr, uint32_t len)
     return true;
 }
 
+/* Replaces @len bytes of a writable item; false when it is not, when they do not fit, or on a DMA error. */
+static bool fw_cfg_dma_store(FwCfg *s, uint64_t addr, uint32_t len)
+{
+    FwCfgItem *item = fw_cfg_item(s, s->key);
+    size_t left, size;
+    if (!item || !item->written || !fw_cfg_rest(s, &left) || len > left) {
+        return false;
+    }
+    const uint8_t *old = g_bytes_get_data(item->data, &size);
+    uint8_t *copy = g_memdup2(old, size);
+    if (dma_read(s->dma_as, addr, copy + s->pos, len) != MEM_OK) {
+        g_free(copy);
+        return false;
+    }
+    g_bytes_unref(item->data);
+    item->data = g_bytes_new_take(copy, size);
+    fw_cfg_advance(s, len);
+    item->written(item->opaque, copy, size);
+    return true;
+}
+
 static void fw_cfg_dma_run(FwCfg *s)
 {
     uint8_t desc[DMA_DESCRIPTOR];
@@ -302,7 +364,7 @@ static void fw_cfg_dma_run(FwCfg *s)
     if (control & DMA_READ) {
         result = fw_cfg_dma_copy(s, addr, len) ? 0 : DMA_ERROR;
     } else if (control & DMA_WRITE) {
-        result = DMA_ERROR; /* no item can be written */
+        result = fw_cfg_dma_store(s, addr, len) ? 0 : DMA_ERROR;
     } else if (control & DMA_SKIP) {
         fw_cfg_advance(s, len);
     }
@@ -393,7 +455,7 @@ static const VMStateField fw_cfg_fields[] = {
 static const VMState fw_cfg_state = { .name = "fw_cfg", .version = 1, .fields = fw_cfg_fields,
                                       .post_load = fw_cfg_post_load };
 static const DeviceClass fw_cfg_class = {
-    .name = "fw_cfg_io", .desc = "Firmware configuration", .category = "Misc", .bus = BUS_SYSTEM, .size = sizeof(FwCfg),
+    .name = FW_CFG_CLASS, .desc = "Firmware configuration", .category = "Misc", .bus = BUS_SYSTEM, .size = sizeof(FwCfg),
     .state = &fw_cfg_state, .realize = fw_cfg_realize, .reset = fw_cfg_reset, .unrealize = fw_cfg_unrealize,
 };
 DEVICE_REGISTER(fw_cfg_class);

@@ -44,6 +44,16 @@ bool fw_cfg_add_file_copy(FwCfg *s, const char *name, const void *data, size_t l
  */
 bool fw_cfg_add_file_callback(FwCfg *s, const char *name, GBytes *data, void (*select)(void *opaque), void *opaque,
                               Error **errp);
+/*
+ * A file of fixed length that the guest may write by DMA; @written sees its whole contents after each write.  It must not
+ * touch the file.  The owner calls fw_cfg_remove_callbacks() with its @opaque before it goes; the file stays, read-only.
+ */
+bool fw_cfg_add_writable(FwCfg *s, const char *name, GBytes *data,
+                         void (*written)(void *opaque, const uint8_t *data, size_t len), void *opaque, Error **errp);
+void fw_cfg_remove_callbacks(FwCfg *s, void *opaque);
+/* For devices that the user adds to the machine's root bus: the board's fw_cfg, NULL when it has none; what its DMA reaches. */
+FwCfg *fw_cfg_on_bus(Bus *root);
+AddressSpace *fw_cfg_dma_as(FwCfg *s);
 void fw_cfg_replace_file(FwCfg *s, const char *name, GBytes *data);
 GBytes *fw_cfg_find_file(FwCfg *s, const char *name); /* NULL: none; not a new reference */
 

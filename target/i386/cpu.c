@@ -12,6 +12,7 @@
 #include "target/i386/regnames.h"
 #include "target/i386/seg-int.h"
 #include "util/timer.h"
+#include <sys/mman.h>
 
 /* ---- the derived mode -------------------------------------------------------------------------------------- */
 
@@ -178,27 +179,52 @@ static int64_t cpu_op_tsc_to_ns(Vcpu *v, uint64_t tsc)
 
 /* ---- creation --------------------------------------------------------------------------------------------------- */
 
+/*
+ * Below the struct lies a stack, with a guard page under it: generated code has its stack pointer at the struct, so that the
+ * registers are a short displacement away and C functions can still be called (accel/jit).
+ */
+#define CPU_STACK_BYTES ((size_t)1 << 20)
+#define CPU_GUARD_BYTES ((size_t)4096)
+
+static size_t cpu_map_size(void)
+{
+    return CPU_GUARD_BYTES + CPU_STACK_BYTES + (size_t)align_up(sizeof(X86Cpu), 4096);
+}
+
+static X86Cpu *cpu_alloc(void)
+{
+    uint8_t *p = mmap(NULL, cpu_map_size(), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    if (p == MAP_FAILED) {
+        return NULL;
+    }
+    mprotect(p, CPU_GUARD_BYTES, PROT_NONE);
+    return (X86Cpu *)(void *)(p + CPU_GUARD_BYTES + CPU_STACK_BYTES);
+}
+
+static void cpu_unmap(X86Cpu *cpu)
+{
+    munmap((uint8_t *)cpu - CPU_STACK_BYTES - CPU_GUARD_BYTES, cpu_map_size());
+}
+
 static void cpu_op_free(Vcpu *v)
 {
     X86Cpu *cpu = x86_cpu(v);
     cpuid_free(cpu);
-    free(cpu);
+    cpu_unmap(cpu);
 }
 
 static Vcpu *cpu_op_new(const char *model, unsigned index, uint32_t apic_id, const CpuTopology *topo, Error **errp)
 {
-    size_t size = (size_t)align_up(sizeof(X86Cpu), 64);
-    X86Cpu *cpu = aligned_alloc(64, size);
+    X86Cpu *cpu = cpu_alloc();
     if (!cpu) {
-        error_set(errp, "no memory for a virtual CPU (%zu bytes)", size);
+        error_set_errno(errp, errno, "no memory for a virtual CPU (%zu bytes)", cpu_map_size());
         return NULL;
     }
-    memset(cpu, 0, size);
     decode_init();
     cpu->vcpu.index = index;
     cpu->vcpu.apic_id = apic_id;
     if (!cpuid_configure(cpu, model, topo, errp)) {
-        free(cpu);
+        cpu_unmap(cpu);
         return NULL;
     }
     cpu->phys_mask = ((uint64_t)1 << cpuid_phys_bits(cpu)) - 1;

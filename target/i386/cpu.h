@@ -143,6 +143,9 @@ struct X86Cpu {
     uint64_t lin_base[SEG_GS + 1]; /* what is added to an offset: segment base, or 0 in 64-bit mode except FS and GS */
     TlbEntry *tlb;          /* the array of the current privilege and SMAP state */
     uint64_t tlb_mask;      /* its size: (entries - 1) * sizeof(TlbEntry) */
+    struct JitEntry *jit_table; /* for generated code: blocks by host address of their bytes, of the current mode (accel/jit) */
+    void *jit_host_sp;      /* the thread's own stack while generated code runs */
+    uint64_t jit_tmp;       /* between two accesses of one instruction */
     const Insn *insn;       /* being executed: for exceptions */
     const Insn *insn_end;   /* where the current block ends: moved up by what must leave it after this instruction */
     uint32_t eflags;        /* without FL_ARITH bits (0), bit 1 set */

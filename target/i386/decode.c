@@ -395,7 +395,12 @@ static ZydisMnemonic decode_mnemonic(const X86Cpu *cpu, const ZydisDecodedInstru
     return z->mnemonic;
 }
 
-static DecodeResult decode_one(X86Cpu *cpu, const uint8_t *bytes, unsigned len, uint16_t off, Insn *out, bool *rip_wide)
+static uint16_t decode_flag_bits(ZydisAccessedFlagsMask m)
+{
+    return (uint16_t)(m & FL_ARITH); /* Zydis numbers them as RFLAGS does */
+}
+
+static DecodeResult decode_one(X86Cpu *cpu, const uint8_t *bytes, unsigned len, uint16_t off, Insn *out, Decoded *full)
 {
     const ZydisDecoder *zd = &decode_decoders[decode_kind(cpu->mode)];
     ZydisDecodedInstruction z;
@@ -439,7 +444,11 @@ static DecodeResult decode_one(X86Cpu *cpu, const uint8_t *bytes, unsigned len, 
         log_guest(LOG_UNIMP, "cpu: no semantics for '%s' (opcode %02x, map %u)\n", d.mnemonic, d.opcode, d.map);
         return decode_illegal(out, bytes, len, op_ud);
     }
-    *rip_wide = d.rip_wide;
+    if (z.cpu_flags) {
+        d.flags_read = decode_flag_bits(z.cpu_flags->tested);
+        d.flags_set = decode_flag_bits(z.cpu_flags->modified | z.cpu_flags->set_0 | z.cpu_flags->set_1 | z.cpu_flags->undefined);
+    }
+    *full = d;
     return DECODE_OK;
 }
 
@@ -447,21 +456,29 @@ static DecodeResult decode_one(X86Cpu *cpu, const uint8_t *bytes, unsigned len, 
 static void op_rip_wide(X86Cpu *cpu, const Insn *i)
 {
     Insn copy;
-    bool wide;
+    Decoded d;
 
-    decode_one(cpu, i->bytes, i->len, i->off, &copy, &wide);
+    decode_one(cpu, i->bytes, i->len, i->off, &copy, &d);
     cpu->regs[R_ZERO] = DECODE_RIP_WIDE;
     copy.fn(cpu, &copy);
     cpu->regs[R_ZERO] = 0;
 }
 
-DecodeResult decode_insn(X86Cpu *cpu, const uint8_t *bytes, unsigned len, uint16_t off, Insn *out)
+DecodeResult decode_insn_full(X86Cpu *cpu, const uint8_t *bytes, unsigned len, uint16_t off, Insn *out, Decoded *d)
 {
-    bool wide = false;
-    DecodeResult r = decode_one(cpu, bytes, len, off, out, &wide);
+    d->rip_wide = false;
+    d->mnemonic = NULL;
+    DecodeResult r = decode_one(cpu, bytes, len, off, out, d);
 
-    if (G_UNLIKELY(wide)) {
+    if (G_UNLIKELY(d->rip_wide)) {
         out->fn = op_rip_wide;
     }
     return r;
+}
+
+DecodeResult decode_insn(X86Cpu *cpu, const uint8_t *bytes, unsigned len, uint16_t off, Insn *out)
+{
+    Decoded d;
+
+    return decode_insn_full(cpu, bytes, len, off, out, &d);
 }

@@ -30,6 +30,7 @@ typedef struct Decoded {
     uint8_t mem_disp_len, imm_len, prefix_len; /* raw layout, for native stubs: bytes before the opcode incl. REX/VEX */
     uint8_t opcode_off, modrm_off, disp_off, imm_off; /* in Insn.bytes */
     uint64_t imm2;     /* second immediate (ENTER) */
+    uint16_t flags_read, flags_set; /* arithmetic flags (FL_*) that may be looked at; that may change (undefined ones too) */
     uint32_t mode;     /* MODE_* at decode time */
     const char *mnemonic;
 } Decoded;
@@ -61,6 +62,8 @@ typedef enum DecodeResult { DECODE_OK, DECODE_MORE /* needs bytes beyond @len */
  * raises #UD (or #GP for over 15 bytes), with INSN_BRANCH set.  @off: offset from the block's start.
  */
 DecodeResult decode_insn(X86Cpu *cpu, const uint8_t *bytes, unsigned len, uint16_t off, Insn *out);
+/* The same for the translator: what the select functions saw goes to *@d; its mnemonic is NULL when @out only raises. */
+DecodeResult decode_insn_full(X86Cpu *cpu, const uint8_t *bytes, unsigned len, uint16_t off, Insn *out, Decoded *d);
 
 /* Disassembly for the monitor and -d in_asm: Intel syntax; returns the length, 0: undecodable. */
 unsigned decode_text(uint32_t mode, uint64_t rip, const uint8_t *bytes, unsigned len, char *text, size_t text_size);

@@ -54,6 +54,7 @@ static void drop_own_write_tags(X86Cpu *cpu, const RamBlock *ram, uint64_t page_
     }
 }
 
+/* @self: the vCPU that waits; NULL: the main thread. */
 static void wait_for_flush(X86Cpu *self, X86Cpu *other)
 {
     unsigned before = atomic_load(&other->tlb_acks);
@@ -63,7 +64,7 @@ static void wait_for_flush(X86Cpu *self, X86Cpu *other)
         if (!atomic_load(&other->vcpu.in_run) || atomic_load(&other->quiet)) {
             return;
         }
-        if (atomic_load(&self->vcpu.events) & VCPU_EV_TLB) {
+        if (self && (atomic_load(&self->vcpu.events) & VCPU_EV_TLB)) {
             mmu_serve_flush(self);
         }
         if (spins > 100) {
@@ -98,7 +99,7 @@ void mmu_protect_code(X86Cpu *cpu, RamBlock *ram, uint64_t page_off)
  * generation steps once more after that, for who decoded in between.
  */
 #define CODE_WRITES_MAX 64
-static void mmu_code_written(RamBlock *ram, uint64_t off, uint64_t len)
+void mmu_code_written(RamBlock *ram, uint64_t off, uint64_t len)
 {
     for (uint64_t page = off >> 12; page <= (off + len - 1) >> 12; page++) {
         unsigned char n = atomic_load(&ram->code_page[page]);
@@ -110,6 +111,20 @@ static void mmu_code_written(RamBlock *ram, uint64_t off, uint64_t len)
         }
     }
 }
+
+/*
+ * Pages are clean again: fast write tags go.  A vCPU enters one only for a page that is dirty, so those from before the
+ * bits were cleared are gone when each vCPU has served its flush.
+ */
+static void mmu_dirty_cleared(RamBlock *ram, uint64_t off, uint64_t len)
+{
+    (void)ram, (void)off, (void)len;
+    for (unsigned i = 0; i < vcpu_count(); i++) {
+        wait_for_flush(NULL, x86_cpu(vcpu_get(i)));
+    }
+}
+
+static const RamDirtyHooks mmu_dirty_hooks = { .cleared = mmu_dirty_cleared };
 
 /* A new view of memory: host pointers in TLBs may be stale.  Big lock held, any thread. */
 static void mmu_view_changed(MemListener *l, AddressSpace *as)
@@ -135,6 +150,7 @@ void mmu_init(X86Cpu *cpu)
     }
     if (mmu_users++ == 0) {
         ram_set_code_hook(mmu_code_written);
+        ram_set_dirty_hooks(&mmu_dirty_hooks);
         mem_listener_add(cpu->vcpu.as_mem, &mmu_listener);
         if (cpu->vcpu.as_smm) {
             mem_listener_add(cpu->vcpu.as_smm, &mmu_listener);
@@ -146,6 +162,7 @@ void mmu_destroy(X86Cpu *cpu)
 {
     if (--mmu_users == 0) {
         ram_set_code_hook(NULL);
+        ram_set_dirty_hooks(NULL);
         mem_listener_remove(cpu->vcpu.as_mem, &mmu_listener);
         if (cpu->vcpu.as_smm) {
             mem_listener_remove(cpu->vcpu.as_smm, &mmu_listener);

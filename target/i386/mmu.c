@@ -153,7 +153,7 @@ static TlbEntry *tlb_enter(X86Cpu *cpu, uint64_t lin, unsigned idx, const Walk *
     MemLookup m = address_space_lookup(x86_as(cpu), phys);
     bool direct = m.host && m.avail >= 0x1000, watched = x86_debug_page_watched(cpu, lin);
     bool fast = direct && !watched && idx != TLB_USER_AC;
-    bool writable = fast && m.writable && !atomic_load(&m.ram->tracking) &&
+    bool writable = fast && m.writable && ram_write_is_noted(m.ram, m.ram_off) &&
                     !atomic_load(&m.ram->code_page[m.ram_off >> 12]);
 
     if (tlb_entry_empty(e)) {
@@ -219,12 +219,15 @@ static uint64_t page_load(X86Cpu *cpu, uint64_t lin, unsigned size, unsigned idx
 }
 
 /* After a write to RAM by the slow path: dirty bits, decoded code. */
-static void page_written(X86Cpu *cpu, const TlbPhys *p, uint64_t lin, unsigned size)
+static void page_written(X86Cpu *cpu, TlbEntry *e, const TlbPhys *p, uint64_t lin, unsigned size)
 {
     uint64_t off = p->ram_off + (lin & 0xfff);
     bool code = atomic_load(&p->ram->code_page[off >> 12]);
 
     ram_written(p->ram, off, size);
+    if (!code && !(e->read & TLB_SLOW) && ram_write_is_noted(p->ram, off)) {
+        e->write &= ~(uint64_t)TLB_SLOW; /* it was dirty tracking that made it slow */
+    }
     if (code && cpu->insn) {
         cpu->smc = true; /* the block itself may have changed */
         cpu->insn_end = cpu->insn + 1;
@@ -238,7 +241,7 @@ static bool page_is_plain_ram(X86Cpu *cpu, const TlbPhys *p)
 
 static void page_store(X86Cpu *cpu, uint64_t lin, uint64_t val, unsigned size, unsigned idx)
 {
-    const TlbEntry *e = tlb_get(cpu, lin, ACC_WRITE, idx);
+    TlbEntry *e = tlb_get(cpu, lin, ACC_WRITE, idx);
     const TlbPhys *p = tlb_phys_of(cpu, idx, lin);
 
     if (!(e->write & TLB_SLOW)) {
@@ -248,7 +251,7 @@ static void page_store(X86Cpu *cpu, uint64_t lin, uint64_t val, unsigned size, u
     note_debug(cpu, lin, size, true);
     if (page_is_plain_ram(cpu, p)) {
         st_le((void *)(lin + e->addend), val, size);
-        page_written(cpu, p, lin, size);
+        page_written(cpu, e, p, lin, size);
         return;
     }
     uint64_t phys = p->phys | (lin & 0xfff);
@@ -451,7 +454,9 @@ void mem_rmw_begin_slow(X86Cpu *cpu, MemRmw *m, uint64_t lin, unsigned size, boo
 void mem_rmw_commit_slow(X86Cpu *cpu, MemRmw *m)
 {
     if (m->ptr != m->bounce) {
-        page_written(cpu, tlb_phys_of(cpu, tlb_index(cpu), m->lin), m->lin, m->size);
+        unsigned at = tlb_index(cpu);
+
+        page_written(cpu, &cpu->tlbs[at][(m->lin >> 12) & (TLB_SIZE - 1)], tlb_phys_of(cpu, at, m->lin), m->lin, m->size);
         return;
     }
     unsigned idx = tlb_index(cpu), n = m->size <= 8 && !crosses_page(m->lin, m->size) ? m->size : 1;

@@ -244,7 +244,7 @@ TEST(many_requests_drain_and_cancel)
     finished = 0;
     for (unsigned i = 0; i < N; i++) {
         struct iovec iov = { bufs[i], 4096 };
-        reqs[i] = blk_readv(d->blk, i * 4096, &iov, 1, done_count, &finished);
+        reqs[i] = blk_writev(d->blk, i * 4096, &iov, 1, done_count, &finished);
     }
     for (unsigned i = N; i-- > 0;) {
         blk_cancel(reqs[i]);
@@ -252,6 +252,35 @@ TEST(many_requests_drain_and_cancel)
     blk_drain_all();
     CHECK(finished >= 1000 * (N - BLK_MAX_INFLIGHT)); /* those that waited never ran */
     CHECK_EQ(finished / 1000 + finished % 1000, N);   /* and each completed once */
+    teardown();
+}
+
+static bool called_leaving;
+
+static void on_leaving(void)
+{
+    called_leaving = bql_held();
+}
+
+TEST(reads_from_the_page_cache_never_leave_their_thread)
+{
+    uint8_t buf[4096];
+    struct iovec iov = { buf, sizeof(buf) };
+    int ret = PENDING;
+    setup(MiB);
+    Drive *d = open_raw("");
+    memset(buf, 3, sizeof(buf));
+    CHECK_EQ(blk_pwrite(d->blk, 8192, buf, sizeof(buf)), 0);
+    memset(buf, 0, sizeof(buf));
+    blk_readv(d->blk, 8192, &iov, 1, done_ret, &ret);
+    CHECK_EQ(ret, PENDING); /* but do not complete inside the call */
+    CHECK_EQ(wait_ret(&ret), 0);
+    CHECK_EQ(buf[4095], 3);
+    CHECK(bql_before_unlock(on_leaving));
+    CHECK(!called_leaving);
+    bql_unlock();
+    bql_lock();
+    CHECK(called_leaving);
     teardown();
 }
 
@@ -353,7 +382,7 @@ TEST(formats_are_refused_by_name_and_never_forged)
     drive_close_all();
     CHECK(!open_drive("file=%s,if=none,id=d", path));
     CHECK(strstr(error_message(open_error), "qcow2"));
-    CHECK(!open_drive("file=%s,if=none,id=d,format=qcow2", path));
+    CHECK(!open_drive("file=%s,if=none,id=d,format=vmdk", path));
     CHECK(strstr(error_message(open_error), "later"));
     CHECK(!open_drive("file=%s,if=none,id=d,format=rwa", path));
     CHECK(strstr(error_hint(open_error), "raw"));

@@ -20,7 +20,8 @@ static void guest_create(void)
     Error *err = NULL;
 
     bql_lock();
-    if (!accel_choose("interp", &err)) {
+    const char *engine = getenv("ENGINE");
+    if (!accel_choose(engine ? engine : "interp", &err)) {
         abort();
     }
     mem_init_container(&root, "test", MEM_SIZE_MAX);

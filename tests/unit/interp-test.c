@@ -4,6 +4,7 @@
 #include "tests/unit/test.h"
 #include "tests/unit/guest-cpu.h"
 #include "target/i386/exc.h"
+#include "target/i386/mmu-int.h"
 #include <time.h>
 
 #define RUN(cpu, ...) guest_run(cpu, (const uint8_t[]){ __VA_ARGS__ }, sizeof((const uint8_t[]){ __VA_ARGS__ }))
@@ -177,4 +178,33 @@ TEST(speed)
         CHECK_EQ(cpu->regs[R_RCX], 0);
         fprintf(stderr, "%-20s %.0f million instructions a second\n", loops[k].name, (double)n * loops[k].insns / s / 1e6);
     }
+}
+
+/* A display that watches memory sees each write that follows its look, and in between writers go at full speed. */
+TEST(writes_to_watched_memory)
+{
+    static const uint8_t code[] = { 0xff, 0x05, 0x00, 0x00, 0x40, 0x00,   /* inc dword [0x400000] */
+                                    0xa3, 0x08, 0x10, 0x40, 0x00,         /* mov [0x401008], eax */
+                                    0xf0, 0xff, 0x05, 0x00, 0x00, 0x40, 0x00 }; /* lock inc dword [0x400000] */
+    X86Cpu *cpu = guest_new();
+
+    guest_flat32(cpu);
+    MemRegion watched = { .ram = address_space_lookup(cpu->vcpu.as_mem, GUEST_DATA).ram };
+    uint64_t bits = 0;
+
+    mem_set_dirty_tracking(&watched, DIRTY_DISPLAY, true);
+    CHECK(mem_take_dirty(&watched, DIRTY_DISPLAY, GUEST_DATA, 0x4000, &bits));
+    CHECK_EQ(bits, 0xf);
+    for (unsigned round = 0; round < 3; round++) {
+        cpu->regs[R_RIP] = GUEST_CODE;
+        CHECK_EQ(guest_run(cpu, code, sizeof(code)), -1);
+        CHECK_EQ(ld_le32(guest_ram() + GUEST_DATA), 2 * (round + 1));
+        const TlbEntry *e = &cpu->tlbs[tlb_index(cpu)][(GUEST_DATA >> 12) & (TLB_SIZE - 1)];
+        CHECK_EQ(e->write, (uint64_t)GUEST_DATA); /* fast from the second write on */
+        CHECK(mem_take_dirty(&watched, DIRTY_DISPLAY, GUEST_DATA, 0x4000, &bits));
+        CHECK_EQ(bits, 0x3);
+        CHECK(!mem_take_dirty(&watched, DIRTY_DISPLAY, GUEST_DATA, 0x4000, &bits));
+        vcpu_event_set(&cpu->vcpu, VCPU_EV_TLB); /* the test's CPU is not in the list of those that the hook asks */
+    }
+    mem_set_dirty_tracking(&watched, DIRTY_DISPLAY, false);
 }

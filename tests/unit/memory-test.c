@@ -570,6 +570,16 @@ TEST(dirty_bits)
     }
     mem_set_dirty(&ram, 0xff000, UINT64_MAX); /* clipped */
     CHECK(mem_test_clear_dirty(&ram, DIRTY_DISPLAY, 0xff000, UINT64_MAX));
+    uint64_t bits[5];
+    mem_set_dirty(&ram, 0x5000, 0x2000);
+    mem_set_dirty(&ram, 0x85000, 1);
+    CHECK(ram_write_is_noted(ram.ram, 0x85fff) && !ram_write_is_noted(ram.ram, 0x86000));
+    CHECK(mem_take_dirty(&ram, DIRTY_DISPLAY, 0x3fff, UINT64_MAX, bits)); /* from page 3 on, across words */
+    CHECK_EQ(bits[0], 0x3u << 2);
+    CHECK_EQ(bits[1], 0);
+    CHECK_EQ(bits[2], 1u << 2);
+    CHECK_EQ(bits[3], 0);
+    CHECK(!mem_take_dirty(&ram, DIRTY_DISPLAY, 0, 0x100000, bits));
     mem_set_dirty_tracking(&ram, DIRTY_MIGRATION, true);
     CHECK(mem_test_clear_dirty(&ram, DIRTY_MIGRATION, 0, 0x100000));
     store(0, 8, 1, MEM_OK);

@@ -3,6 +3,7 @@
 #include "util/osdep.h"
 #include "tests/unit/native-run.h"
 #include "accel/accel.h"
+#include "accel/jit/jit.h"
 #include "target/i386/decode.h"
 #include "target/i386/exc.h"
 #include "target/i386/flags.h"
@@ -74,6 +75,7 @@ __asm__(".text\n"
 
 static uint8_t *host_code, *host_data, *guest_code, *guest_data;
 static X86Cpu *guest;
+static RamBlock *guest_ram_block;
 static sigjmp_buf native_back;
 static NativeState *volatile native_out;
 static uint8_t xstate_host[NATIVE_XSTATE_SIZE] __attribute__((aligned(64)));
@@ -144,6 +146,16 @@ static void setup_tables(uint8_t *ram)
     }
 }
 
+static bool translated; /* by the translator, not the instruction's C function */
+
+static bool setup_engine(Vcpu *v, Error **errp)
+{
+    const char *engine = getenv("ENGINE");
+
+    translated = engine && !strcmp(engine, "jit");
+    return accel_choose(translated ? "jit" : "interp", errp) && accel_current()->vcpu_init(v, errp);
+}
+
 static bool setup_guest(void)
 {
     static MemRegion root, ram, io;
@@ -168,7 +180,10 @@ static bool setup_guest(void)
     v->as_mem = v->as_smm = &as;
     v->as_io = &as_io;
     guest = x86_cpu(v);
-    mmu_init(guest);
+    if (!setup_engine(v, &err)) {
+        return false;
+    }
+    guest_ram_block = address_space_lookup(&as, 0).ram;
     guest_code = mem_ram_ptr(&ram) + NATIVE_CODE;
     guest_data = mem_ram_ptr(&ram) + NATIVE_DATA;
     setup_tables(mem_ram_ptr(&ram));
@@ -350,6 +365,26 @@ static void run_guest_insn(const Insn *i)
     }
 }
 
+/* The instruction, and at both exits a jump to itself, which leaves generated code because an event waits. */
+static void run_guest_blocks(const uint8_t *code, unsigned len)
+{
+    uint8_t bytes[64];
+
+    memset(bytes, 0x90, sizeof(bytes));
+    memcpy(bytes, code, len);
+    memcpy(bytes + len, "\xeb\xfe", 2);
+    memcpy(bytes + len + 32, "\xeb\xfe", 2);
+    if (memcmp(guest_code, bytes, sizeof(bytes))) {
+        memcpy(guest_code, bytes, sizeof(bytes));
+        ram_written(guest_ram_block, NATIVE_CODE, sizeof(bytes));
+        jit_cache_written(guest->vcpu.accel);
+    }
+    vcpu_event_set(&guest->vcpu, VCPU_EV_EXIT);
+    do {
+        jit_blocks(guest, guest->vcpu.accel);
+    } while (guest->regs[R_RIP] == NATIVE_CODE);
+}
+
 static void run_guest(const uint8_t *code, unsigned len, const NativeState *in, NativeState *out)
 {
     static Insn insn;
@@ -370,8 +405,12 @@ static void run_guest(const uint8_t *code, unsigned len, const NativeState *in, 
     out->error = 0;
     guest->jmp_valid = true;
     if (sigsetjmp(guest->exit_jmp, 0) == 0) {
-        decode_insn(guest, bytes, 15, 0, &insn);
-        run_guest_insn(&insn);
+        if (translated) {
+            run_guest_blocks(code, len);
+        } else {
+            decode_insn(guest, bytes, 15, 0, &insn);
+            run_guest_insn(&insn);
+        }
     } else {
         guest->insn = NULL;
         out->vector = guest->exc_vector;

@@ -1,0 +1,188 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Near JMP, Jcc, CALL, RET, JCXZ, LOOP (SDM vol. 2) of the natural operand size. */
+#include "util/osdep.h"
+#include "accel/jit/translate.h"
+
+static bool branch_natural(const JitTr *t, const JitInsn *j)
+{
+    return j->d.opsize == (jit_code64(t) ? 8 : 4);
+}
+
+static int64_t branch_rel(const JitInsn *j)
+{
+    return (int64_t)j->i.imm + j->i.off + j->i.len;
+}
+
+/* Around: what is emitted between is skipped when the host's @cc holds. */
+static void branch_exit_unless(JitTr *t, JitInsn *j, uint8_t *skip)
+{
+    bool host = t->fl_host, mem = t->fl_mem;
+
+    jit_exit_to(t, j, branch_rel(j), j->live_target);
+    emit_patch(skip, t->e->to_rx, emit_rx(t->e));
+    t->fl_host = host;
+    t->fl_mem = mem;
+}
+
+static bool branch_jcc(JitTr *t, JitInsn *j)
+{
+    if (!branch_natural(t, j)) {
+        return false;
+    }
+    jit_flags_for(t, j);
+    branch_exit_unless(t, j, emit_jcc_later(t->e, (j->d.opcode & 15) ^ 1));
+    return true;
+}
+
+static bool branch_jmp_indirect(JitTr *t, JitInsn *j)
+{
+    const Decoded *d = &j->d;
+    unsigned size = d->opsize;
+
+    if (d->op[0].kind == OPND_MEM) {
+        if (!jit_addr_ok(t, j)) {
+            return false;
+        }
+        jit_mem(t, j, size, ACC_READ);
+        emit_rm(t->e, 0x8b, S0, host_mem(S0, 0), size == 8);
+    } else if (d->op[0].kind == OPND_GPR) {
+        unsigned h = jit_reg_host(d->op[0].reg >> 3);
+
+        jit_flags_before_clobber(t, j);
+        if (h == H_NONE) {
+            emit_rm(t->e, 0x8b, S0, jit_reg_mem(d->op[0].reg >> 3), size == 8);
+        } else {
+            emit_rr(t->e, 0x8b, S0, h, size == 8);
+        }
+    } else {
+        return false;
+    }
+    jit_exit_indirect(t, jit_slot(t, j), t->jit->call_c, 0);
+    return true;
+}
+
+static bool is_far(const JitInsn *j)
+{
+    return j->d.op[0].kind == OPND_FAR || (j->d.opcode == 0xff && (j->i.modrm_reg == 3 || j->i.modrm_reg == 5));
+}
+
+static bool branch_jmp(JitTr *t, JitInsn *j)
+{
+    if (is_far(j) || !branch_natural(t, j)) {
+        return false;
+    }
+    if (j->d.op[0].kind != OPND_REL) {
+        return branch_jmp_indirect(t, j);
+    }
+    jit_exit_to(t, j, branch_rel(j), j->live_target);
+    return true;
+}
+
+/* The address of the next instruction, to where S0 points. */
+static void push_next(JitTr *t, JitInsn *j)
+{
+    bool w = jit_code64(t);
+
+    emit_rm(t->e, 0x8b, S2, jit_reg_mem(R_RIP), true);
+    emit_ri(t->e, 0, S2, j->i.off + j->i.len, w);
+    emit_rm(t->e, 0x89, S2, host_mem(S0, 0), w);
+}
+
+static bool branch_call_indirect(JitTr *t, JitInsn *j)
+{
+    const Decoded *d = &j->d;
+    unsigned size = d->opsize;
+
+    if (d->op[0].kind == OPND_MEM) {
+        if (!jit_addr_ok(t, j)) {
+            return false;
+        }
+        jit_mem(t, j, size, ACC_READ);
+        emit_rm(t->e, 0x8b, S2, host_mem(S0, 0), size == 8);
+        emit_rm(t->e, 0x89, S2, JIT_FIELD(jit_tmp), true);
+    } else if (d->op[0].kind != OPND_GPR) {
+        return false;
+    }
+    jit_mem_stack(t, j, -(int)size, size, ACC_WRITE);
+    push_next(t, j);
+    if (d->op[0].kind == OPND_MEM) {
+        emit_rm(t->e, 0x8b, S0, JIT_FIELD(jit_tmp), true);
+    } else {
+        unsigned h = jit_reg_host(d->op[0].reg >> 3);
+
+        if (h == H_NONE) {
+            emit_rm(t->e, 0x8b, S0, jit_reg_mem(d->op[0].reg >> 3), size == 8);
+        } else {
+            emit_rr(t->e, 0x8b, S0, h, size == 8);
+        }
+    }
+    jit_exit_indirect(t, jit_slot(t, j), t->jit->call_finish, -(int32_t)size);
+    return true;
+}
+
+static bool branch_call(JitTr *t, JitInsn *j)
+{
+    int size = j->d.opsize;
+
+    if (is_far(j) || !branch_natural(t, j)) {
+        return false;
+    }
+    if (j->d.op[0].kind != OPND_REL) {
+        return branch_call_indirect(t, j);
+    }
+    jit_mem_stack(t, j, -size, (unsigned)size, ACC_WRITE);
+    push_next(t, j);
+    emit_rm(t->e, 0x8d, G_SP, host_mem(G_SP, -size), jit_code64(t));
+    jit_exit_to(t, j, branch_rel(j), j->live_target);
+    return true;
+}
+
+static bool branch_ret(JitTr *t, JitInsn *j)
+{
+    unsigned size = j->d.opsize;
+
+    if ((j->d.opcode & 0xfe) != 0xc2 || !branch_natural(t, j)) {
+        return false;
+    }
+    jit_mem_stack(t, j, 0, size, ACC_READ);
+    emit_rm(t->e, 0x8b, S0, host_mem(S0, 0), size == 8);
+    jit_exit_indirect(t, jit_slot(t, j), t->jit->call_c, (int32_t)(size + (uint16_t)(j->d.opcode == 0xc2 ? j->i.imm : 0)));
+    return true;
+}
+
+/* Loops on RCX: the flags, which these leave alone, are in memory afterwards. */
+static bool branch_jcxz(JitTr *t, JitInsn *j)
+{
+    Emit *e = t->e;
+
+    if (!branch_natural(t, j) || j->i.addrsize < 4) {
+        return false;
+    }
+    jit_flags_before_clobber(t, j);
+    emit_rr(e, 0x85, H_RCX, H_RCX, j->i.addrsize == 8);
+    branch_exit_unless(t, j, emit_jcc_later(e, CC_NE));
+    return true;
+}
+
+static bool branch_loop(JitTr *t, JitInsn *j)
+{
+    Emit *e = t->e;
+
+    if (!branch_natural(t, j) || j->i.addrsize < 4) {
+        return false;
+    }
+    jit_flags_before_clobber(t, j);
+    emit_ri(e, 5, H_RCX, 1, j->i.addrsize == 8);
+    branch_exit_unless(t, j, emit_jcc_later(e, CC_E));
+    return true;
+}
+
+const JitRow jit_rows_branch[] = {
+    { "jo", branch_jcc, false }, { "jno", branch_jcc, false }, { "jb", branch_jcc, false }, { "jnb", branch_jcc, false },
+    { "jz", branch_jcc, false }, { "jnz", branch_jcc, false }, { "jbe", branch_jcc, false }, { "jnbe", branch_jcc, false },
+    { "js", branch_jcc, false }, { "jns", branch_jcc, false }, { "jp", branch_jcc, false }, { "jnp", branch_jcc, false },
+    { "jl", branch_jcc, false }, { "jnl", branch_jcc, false }, { "jle", branch_jcc, false }, { "jnle", branch_jcc, false },
+    { "jmp", branch_jmp, true }, { "call", branch_call, true }, { "ret", branch_ret, true },
+    { "jcxz", branch_jcxz, false }, { "jecxz", branch_jcxz, false }, { "jrcxz", branch_jcxz, false }, { "loop", branch_loop, false },
+    { NULL, NULL, false },
+};

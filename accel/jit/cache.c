@@ -1,0 +1,300 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The cache of translated blocks: memory, look-up, links between blocks, invalidation, eviction (jit.h).  vCPU thread. */
+#include "util/osdep.h"
+#include "accel/jit/jit.h"
+
+#define SLAB_BYTES 65536u
+#define WRITTEN_MAX 1024u
+
+static unsigned table_index(const uint8_t *host)
+{
+    uintptr_t h = (uintptr_t)host;
+
+    return (unsigned)((h ^ h >> 12) & ((1u << JIT_TABLE_BITS) - 1));
+}
+
+/* --- memory ---------------------------------------------------------------------------------------------------- */
+
+static void chunk_reset(JitCpu *j, JitChunk *c)
+{
+    size_t n = (size_t)(c - j->chunks), bytes = j->mem.size / (JIT_CHUNKS + 1), at = (n + 1) * bytes, hot = bytes / 8 * 5;
+
+    c->hot = (Emit){ .p = j->mem.rw + at, .end = j->mem.rw + at + hot, .to_rx = j->mem.rx - j->mem.rw };
+    c->cold = (Emit){ .p = j->mem.rw + at + hot, .end = j->mem.rw + at + bytes, .to_rx = j->mem.rx - j->mem.rw };
+    g_ptr_array_set_size(c->blocks, 0);
+    g_ptr_array_set_size(c->slabs, 0);
+    c->slab_used = SLAB_BYTES;
+}
+
+bool jit_cache_init(JitCpu *j, size_t bytes, Error **errp)
+{
+    size_t part = align_up(bytes / (JIT_CHUNKS + 1), 4096);
+
+    if (!execmem_init(&j->mem, part * (JIT_CHUNKS + 1), errp)) {
+        return false;
+    }
+    j->hash = g_new0(JitBlock *, 1u << JIT_HASH_BITS);
+    j->pages = g_hash_table_new(g_direct_hash, g_direct_equal);
+    for (unsigned k = 0; k < JIT_CHUNKS; k++) {
+        j->chunks[k].blocks = g_ptr_array_new();
+        j->chunks[k].slabs = g_ptr_array_new_with_free_func(g_free);
+        chunk_reset(j, &j->chunks[k]);
+    }
+    Emit first = { .p = j->mem.rw, .end = j->mem.rw + part, .to_rx = j->mem.rx - j->mem.rw };
+
+    jit_thunks(j, &first);
+    return true;
+}
+
+void jit_cache_destroy(JitCpu *j)
+{
+    for (unsigned k = 0; k < JIT_CHUNKS; k++) {
+        g_ptr_array_free(j->chunks[k].blocks, TRUE);
+        g_ptr_array_free(j->chunks[k].slabs, TRUE);
+    }
+    for (unsigned k = 0; k < JIT_MODES; k++) {
+        g_free(j->tables[k].table);
+    }
+    g_hash_table_destroy(j->pages);
+    g_free(j->hash);
+    execmem_destroy(&j->mem);
+}
+
+void *jit_cache_alloc(JitChunk *c, size_t bytes)
+{
+    bytes = align_up(bytes, 16);
+    if (c->slab_used + bytes > SLAB_BYTES) {
+        g_ptr_array_add(c->slabs, g_malloc(SLAB_BYTES));
+        c->slab_used = 0;
+    }
+    uint8_t *p = (uint8_t *)g_ptr_array_index(c->slabs, c->slabs->len - 1) + c->slab_used;
+
+    c->slab_used += bytes;
+    return p;
+}
+
+static bool chunk_has_room(const JitChunk *c)
+{
+    return (size_t)(c->hot.end - c->hot.p) >= JIT_BLOCK_ROOM && (size_t)(c->cold.end - c->cold.p) >= JIT_BLOCK_ROOM;
+}
+
+static void chunk_evict(JitCpu *j, JitChunk *c)
+{
+    for (unsigned k = 0; k < c->blocks->len; k++) {
+        jit_cache_drop(j, g_ptr_array_index(c->blocks, k));
+    }
+    if (c->blocks->len) {
+        j->stats.evictions++;
+    }
+    chunk_reset(j, c);
+    j->evictions++;
+}
+
+JitChunk *jit_cache_room(JitCpu *j)
+{
+    if (!chunk_has_room(&j->chunks[j->chunk])) {
+        j->chunk = (j->chunk + 1) % JIT_CHUNKS;
+        chunk_evict(j, &j->chunks[j->chunk]);
+    }
+    return &j->chunks[j->chunk];
+}
+
+void jit_cache_flush(JitCpu *j)
+{
+    for (unsigned k = 0; k < JIT_CHUNKS; k++) {
+        chunk_evict(j, &j->chunks[k]);
+    }
+    j->chunk = 0;
+}
+
+/* --- look-up ----------------------------------------------------------------------------------------------------- */
+
+static JitBlock **bucket_of(JitCpu *j, const uint8_t *host, uint32_t mode)
+{
+    uint64_t h = ((uintptr_t)host ^ (uint64_t)mode << 48) * 0x9e3779b97f4a7c15u;
+
+    return &j->hash[h >> (64 - JIT_HASH_BITS)];
+}
+
+JitBlock *jit_cache_find(JitCpu *j, const uint8_t *host, uint32_t mode)
+{
+    for (JitBlock *b = *bucket_of(j, host, mode); b; b = b->next) {
+        if (b->host == host && b->mode == mode) {
+            return b;
+        }
+    }
+    return NULL;
+}
+
+static gpointer page_key(const JitBlock *b)
+{
+    return b->ram->host + b->page_off;
+}
+
+void jit_cache_add(JitCpu *j, JitBlock *b)
+{
+    JitBlock **bucket = bucket_of(j, b->host, b->mode);
+
+    b->next = *bucket;
+    *bucket = b;
+    b->page_next = g_hash_table_lookup(j->pages, page_key(b));
+    g_hash_table_insert(j->pages, page_key(b), b);
+}
+
+void jit_cache_select_table(JitCpu *j, uint32_t mode)
+{
+    for (unsigned k = 0; k < JIT_MODES; k++) {
+        if (j->tables[k].table && j->tables[k].mode == mode) {
+            j->cpu->jit_table = j->tables[k].table;
+            return;
+        }
+    }
+    unsigned k = j->next_table++ % JIT_MODES;
+
+    g_free(j->tables[k].table);
+    j->tables[k].table = g_new0(JitEntry, 1u << JIT_TABLE_BITS);
+    j->tables[k].mode = mode;
+    j->cpu->jit_table = j->tables[k].table;
+}
+
+void jit_cache_enter(JitCpu *j, JitBlock *b)
+{
+    j->cpu->jit_table[table_index(b->host)] = (JitEntry){ b->host, b->code };
+}
+
+/* --- links ------------------------------------------------------------------------------------------------------- */
+
+static void exit_unlink(JitExit *e, ptrdiff_t to_rx)
+{
+    emit_patch(e->site, to_rx, e->stub);
+    e->to = NULL;
+}
+
+void jit_exit_link(JitExit *e, JitBlock *to)
+{
+    e->to = to;
+    e->next_in = to->in;
+    to->in = e;
+}
+
+static void block_unlink(JitCpu *j, JitBlock *b)
+{
+    ptrdiff_t to_rx = j->mem.rx - j->mem.rw;
+
+    for (JitExit *e = b->in; e; e = e->next_in) {
+        exit_unlink(e, to_rx);
+    }
+    b->in = NULL;
+    for (unsigned k = 0; k < b->exit_count; k++) {
+        JitExit *e = &b->exits[k];
+
+        if (e->to) {
+            JitExit **p = &e->to->in;
+
+            while (*p != e) {
+                p = &(*p)->next_in;
+            }
+            *p = e->next_in;
+            exit_unlink(e, to_rx);
+        }
+    }
+}
+
+static void page_forget(JitCpu *j, JitBlock *b)
+{
+    JitBlock *first = g_hash_table_lookup(j->pages, page_key(b));
+
+    if (first != b) {
+        JitBlock *p = first;
+
+        while (p->page_next != b) {
+            p = p->page_next;
+        }
+        p->page_next = b->page_next;
+    } else if (b->page_next) {
+        g_hash_table_insert(j->pages, page_key(b), b->page_next);
+    } else {
+        g_hash_table_remove(j->pages, page_key(b));
+    }
+}
+
+void jit_cache_drop(JitCpu *j, JitBlock *b)
+{
+    if (b->dead) {
+        return;
+    }
+    JitBlock **p = bucket_of(j, b->host, b->mode);
+
+    while (*p != b) {
+        p = &(*p)->next;
+    }
+    *p = b->next;
+    page_forget(j, b);
+    block_unlink(j, b);
+    for (unsigned k = 0; k < JIT_MODES; k++) {
+        JitEntry *e = j->tables[k].table ? &j->tables[k].table[table_index(b->host)] : NULL;
+
+        if (e && e->code == b->code) {
+            *e = (JitEntry){ NULL, NULL };
+        }
+    }
+    b->dead = true;
+}
+
+/* --- written code ------------------------------------------------------------------------------------------------- */
+
+void jit_code_note(JitCpu *j, RamBlock *ram, uint64_t off, uint64_t len)
+{
+    JitRange r = { ram, off, len };
+
+    g_mutex_lock(&j->lock);
+    if (j->written->len >= WRITTEN_MAX) {
+        j->written_all = true;
+    } else {
+        g_array_append_val(j->written, r);
+    }
+    g_mutex_unlock(&j->lock);
+    vcpu_event_set(&j->cpu->vcpu, VCPU_EV_CODE);
+}
+
+static void drop_range(JitCpu *j, const JitRange *r)
+{
+    uint64_t last = r->off + r->len - 1;
+
+    for (uint64_t page = r->off & ~(uint64_t)0xfff; page <= last; page += 0x1000) {
+        unsigned lo = page < r->off ? (unsigned)(r->off & 0xfff) : 0;
+        unsigned hi = last - page >= 0x1000 ? 0x1000 : (unsigned)(last - page) + 1;
+        JitBlock *b = g_hash_table_lookup(j->pages, r->ram->host + page), *next;
+
+        for (; b; b = next) {
+            next = b->page_next;
+            if (b->dep_lo < hi && b->dep_hi > lo) {
+                j->stats.invalidated++;
+                jit_cache_drop(j, b);
+            }
+        }
+    }
+}
+
+void jit_cache_written(JitCpu *j)
+{
+    vcpu_event_clear(&j->cpu->vcpu, VCPU_EV_CODE);
+    g_mutex_lock(&j->lock);
+    bool all = j->written_all;
+    GArray *list = j->written;
+
+    j->written = g_array_new(FALSE, FALSE, sizeof(JitRange));
+    j->written_all = false;
+    g_mutex_unlock(&j->lock);
+    for (unsigned k = 0; k < list->len && !all; k++) {
+        drop_range(j, &g_array_index(list, JitRange, k));
+    }
+    g_array_free(list, TRUE);
+    if (all) {
+        for (unsigned k = 0; k < JIT_CHUNKS; k++) { /* the code itself stays: a block may be running */
+            for (unsigned n = 0; n < j->chunks[k].blocks->len; n++) {
+                jit_cache_drop(j, g_ptr_array_index(j->chunks[k].blocks, n));
+            }
+        }
+    }
+}

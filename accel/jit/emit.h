@@ -1,0 +1,82 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The assembler of the translator: one instruction of the host at a time, to memory that is written through one mapping and
+ * runs through another (util/execmem.h).  Encodings: SDM vol. 2, chapter 2 and appendix A.
+ */
+#ifndef ACCEL_JIT_EMIT_H
+#define ACCEL_JIT_EMIT_H
+
+#include "util/bytes.h"
+
+enum { H_RAX, H_RCX, H_RDX, H_RBX, H_RSP, H_RBP, H_RSI, H_RDI, H_R8, H_R9, H_R10, H_R11, H_R12, H_R13, H_R14, H_R15 };
+#define H_NONE 0xff
+
+/* Condition codes as in Jcc. */
+enum { CC_O, CC_NO, CC_B, CC_AE, CC_E, CC_NE, CC_BE, CC_A, CC_S, CC_NS, CC_P, CC_NP, CC_L, CC_GE, CC_LE, CC_G };
+
+typedef struct Emit {
+    uint8_t *p, *end;  /* write mapping; what does not fit is dropped and noted */
+    ptrdiff_t to_rx;   /* from the write mapping to where it runs */
+    bool full;
+} Emit;
+
+static inline const uint8_t *emit_rx(const Emit *e)
+{
+    return e->p + e->to_rx;
+}
+
+/* A memory operand of the host: [base + index << scale + disp]. */
+typedef struct HostMem {
+    uint8_t base, index, scale; /* H_*, H_NONE */
+    int32_t disp;
+} HostMem;
+
+/* An instruction of the host. */
+typedef struct HostOp {
+    uint8_t map;    /* 0 one-byte opcodes, 1 0F, 2 0F38, 3 0F3A */
+    uint8_t opcode;
+    uint8_t rep;    /* F2, F3 or 0; VEX: becomes pp */
+    bool opsize16, lock, w, vex;
+    bool low8;      /* a byte register among its operands is SPL..DIL, not AH..BH: wants a REX */
+    bool no_modrm;  /* opcode alone; @rm is in the opcode's low three bits when @rm != H_NONE */
+    bool is_mem;
+    uint8_t reg;    /* ModRM.reg: register or opcode extension */
+    uint8_t rm;     /* !is_mem */
+    uint8_t vvvv, l; /* VEX */
+    HostMem mem;
+    uint8_t imm_len;
+    uint8_t imm[8];
+} HostOp;
+
+void emit_op(Emit *e, const HostOp *o);
+void emit_bytes(Emit *e, const void *bytes, unsigned len);
+#define EMIT(e, ...) emit_bytes((e), (const uint8_t[]){ __VA_ARGS__ }, sizeof((const uint8_t[]){ __VA_ARGS__ }))
+
+/* The usual ones; @w: 64-bit. */
+void emit_rr(Emit *e, uint8_t opcode, unsigned reg, unsigned rm, bool w); /* any one-byte opcode with ModRM */
+void emit_rm(Emit *e, uint8_t opcode, unsigned reg, HostMem m, bool w);
+void emit_ri(Emit *e, unsigned ext, unsigned rm, int32_t imm, bool w);    /* 81/83 /ext: add 0, or 1, and 4, sub 5, cmp 7 */
+void emit_mi8(Emit *e, uint8_t opcode, unsigned ext, HostMem m, uint8_t imm); /* byte operation with immediate: 80, C6, F6 */
+void emit_shift(Emit *e, unsigned ext, unsigned rm, uint8_t count, bool w);
+void emit_mov_imm(Emit *e, unsigned reg, uint64_t v); /* the shortest; leaves flags */
+void emit_jmp(Emit *e, const uint8_t *target_rx);
+void emit_jcc(Emit *e, unsigned cc, const uint8_t *target_rx);
+/* With a target to be filled in: returns where the 32-bit displacement is (write mapping). */
+uint8_t *emit_jmp_later(Emit *e);
+uint8_t *emit_jcc_later(Emit *e, unsigned cc);
+void emit_jmp_reg(Emit *e, unsigned reg);
+void emit_jmp_mem(Emit *e, HostMem m);
+void emit_call_c(Emit *e, const void *fn); /* clobbers rax */
+
+/* Sets a displacement to reach @target_rx. */
+static inline void emit_patch(uint8_t *site, ptrdiff_t to_rx, const uint8_t *target_rx)
+{
+    st_le32(site, (uint32_t)(target_rx - (site + to_rx + 4)));
+}
+
+static inline HostMem host_mem(unsigned base, int32_t disp)
+{
+    return (HostMem){ (uint8_t)base, H_NONE, 0, disp };
+}
+
+#endif

@@ -1,0 +1,108 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Where the guest's arithmetic flags are, and who will look at them: see translate.h. */
+#include "util/osdep.h"
+#include "accel/jit/translate.h"
+
+#define CC_LOW JIT_FIELD(cc_src) /* SF ZF AF PF CF, as LAHF has them */
+static HostMem cc_high(void)     /* OF, in bit 3 */
+{
+    return host_mem(CPU, (int32_t)offsetof(X86Cpu, cc_src) + 1);
+}
+
+/* A shift by CL, or by 0, may leave all flags alone; so may a repeated comparison. */
+static bool flags_conditional(const JitInsn *j)
+{
+    static const char *const shifts[] = { "shl", "shr", "sar", "rol", "ror", "rcl", "rcr", "shld", "shrd", NULL };
+    const Decoded *d = &j->d;
+
+    if (j->i.flags & (INSN_REP | INSN_REPNE)) {
+        return true;
+    }
+    for (unsigned k = 0; shifts[k]; k++) {
+        if (!strcmp(d->mnemonic, shifts[k])) {
+            unsigned last = d->nops - 1;
+
+            return d->op[last].kind != OPND_IMM || !(j->i.imm & (d->op[0].size == 8 ? 63 : 31));
+        }
+    }
+    return false;
+}
+
+void jit_flags_analyse(JitInsn *j)
+{
+    bool system = !j->row && (!j->d.mnemonic || (j->i.flags & (INSN_BRANCH | INSN_END)) || g_str_has_prefix(j->d.mnemonic, "pushf"));
+
+    j->fl_read = j->fl_set = j->fl_kill = 0;
+    if (j->d.mnemonic) {
+        j->fl_read = j->d.flags_read;
+        j->fl_set = j->d.flags_set;
+        j->fl_kill = j->fl_set && flags_conditional(j) ? 0 : j->fl_set;
+    }
+    if (system) { /* whatever it is may put RFLAGS somewhere */
+        j->fl_read = FL_ARITH;
+        j->fl_kill = 0;
+    }
+}
+
+void jit_flags_liveness(JitTr *t)
+{
+    uint16_t live = FL_ARITH;
+
+    for (unsigned k = t->count; k-- > 0;) {
+        JitInsn *j = &t->insns[k];
+
+        if (k + 1 == t->count && j->row && j->row->ends) {
+            live = 0;
+        }
+        j->live_out = live | j->live_target;
+        live = j->live_in = (uint16_t)(j->fl_read | (j->live_out & ~j->fl_kill));
+    }
+    t->b->live_in = live;
+}
+
+void jit_flags_save(JitTr *t, Emit *e)
+{
+    (void)t;
+    emit_rr(e, 0x8b, S1, H_RAX, true);
+    EMIT(e, 0x9f, 0x0f, 0x90, 0xc0, 0xc0, 0xe0, 0x03); /* lahf; seto al; shl al, 3 */
+    emit_rm(e, 0x88, 0, cc_high(), false);
+    emit_rm(e, 0x88, 4 /* ah */, CC_LOW, false);
+    emit_rr(e, 0x8b, H_RAX, S1, true);
+}
+
+void jit_flags_restore(Emit *e)
+{
+    emit_rr(e, 0x8b, S1, H_RAX, true);
+    emit_rm(e, 0x8a, 0, cc_high(), false);
+    EMIT(e, 0x04, 0x78); /* add al, 0x78: overflows when OF was set */
+    emit_rm(e, 0x8a, 4, CC_LOW, false);
+    EMIT(e, 0x9e); /* sahf */
+    emit_rr(e, 0x8b, H_RAX, S1, true);
+}
+
+void jit_flags_before_clobber(JitTr *t, JitInsn *j)
+{
+    if (j->live_in && !t->fl_mem) {
+        jit_flags_save(t, t->e);
+        t->fl_mem = true;
+    }
+    t->fl_host = false;
+}
+
+void jit_flags_for(JitTr *t, JitInsn *j)
+{
+    bool wants = j->fl_read || (j->fl_set && (j->live_out & ~j->fl_kill));
+
+    if (wants && !t->fl_host) {
+        jit_flags_restore(t->e);
+        t->fl_host = true;
+    }
+}
+
+void jit_flags_after(JitTr *t, JitInsn *j)
+{
+    if (j->fl_set) {
+        t->fl_host = true;
+        t->fl_mem = false;
+    }
+}

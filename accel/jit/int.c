@@ -1,0 +1,322 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Integer instructions that are themselves on the host: the guest's opcode with registers renamed and the memory operand
+ * replaced by [host address].  Which operand is where is found out from opcode and ModRM (SDM vol. 2, appendix A).
+ */
+#include "util/osdep.h"
+#include "accel/jit/translate.h"
+
+/* ModRM.reg is part of the opcode. */
+static bool is_group(const Decoded *d)
+{
+    uint8_t op = d->opcode;
+
+    if (d->map == 0) {
+        return (op >= 0x80 && op <= 0x83) || op == 0xc0 || op == 0xc1 || (op >= 0xd0 && op <= 0xd3) || op == 0xf6 || op == 0xf7 ||
+               op == 0xfe || op == 0xff || op == 0xc6 || op == 0xc7;
+    }
+    return d->map == 1 && (op == 0xba || op == 0xc7 || (op & 0xf0) == 0x90); /* BT group; SETcc ignores the field */
+}
+
+/* Is the first explicit operand ModRM.rm? */
+static bool rm_is_first(const Decoded *d)
+{
+    uint8_t op = d->opcode;
+
+    if (is_group(d)) {
+        return true;
+    }
+    if (d->map == 0) {
+        return op < 0x40 ? !(op & 2) : op == 0x84 || op == 0x85 || op == 0x86 || op == 0x87 || op == 0x88 || op == 0x89;
+    }
+    return d->map == 1 && (op == 0xa3 || op == 0xab || op == 0xb3 || op == 0xbb || op == 0xa4 || op == 0xa5 || op == 0xac || op == 0xad ||
+                           op == 0xb0 || op == 0xb1 || op == 0xc0 || op == 0xc1 || op == 0xc3);
+}
+
+typedef struct RegUse {
+    unsigned g;      /* guest register */
+    unsigned host;   /* where it is while the instruction runs */
+    unsigned size;
+    bool used, high, read, write, spilled;
+} RegUse;
+
+static void reg_use(RegUse *u, const Operand *o, unsigned scratch)
+{
+    u->used = true;
+    u->g = o->reg >> 3;
+    u->high = o->reg & 1;
+    u->size = o->size;
+    u->read = o->read;
+    u->write = o->write;
+    u->host = jit_reg_host(u->g);
+    u->spilled = u->host == H_NONE;
+    if (u->spilled) {
+        u->host = scratch;
+    } else if (u->high) {
+        u->host += 4; /* AH..BH */
+    }
+}
+
+static bool wants_rex(const RegUse *u)
+{
+    return u->used && (u->host > 7 || (u->size == 1 && !u->high && u->host >= 4));
+}
+
+static void reg_load(JitTr *t, const RegUse *u)
+{
+    if (u->used && u->spilled) { /* always: it may be kept in part, or under a condition */
+        emit_rm(t->e, 0x8b, u->host, jit_reg_mem(u->g), true);
+    }
+}
+
+static void reg_store(JitTr *t, const RegUse *u)
+{
+    if (u->used && u->spilled && u->write) {
+        emit_rm(t->e, 0x89, u->host, jit_reg_mem(u->g), true);
+    }
+}
+
+static void int_imm(const JitInsn *j, HostOp *o)
+{
+    o->imm_len = j->d.imm_len;
+    memcpy(o->imm, j->i.bytes + j->d.imm_off, j->d.imm_len);
+}
+
+static HostOp int_op(const JitInsn *j)
+{
+    const Decoded *d = &j->d;
+    HostOp o = { .map = d->map, .opcode = d->opcode, .opsize16 = d->opsize == 2, .w = d->rex_w, .lock = d->lock };
+
+    if (d->map == 0 && d->opcode == 0x82) {
+        o.opcode = 0x80; /* its alias, which 64-bit code lacks */
+    }
+    int_imm(j, &o);
+    return o;
+}
+
+/* Instructions without ModRM whose operands are RAX, RDX and immediates: unchanged but for prefixes. */
+static bool int_fixed(JitTr *t, JitInsn *j)
+{
+    HostOp o = int_op(j);
+
+    if (j->d.lock) {
+        return false;
+    }
+    o.no_modrm = true;
+    o.rm = H_NONE;
+    jit_flags_for(t, j);
+    emit_op(t->e, &o);
+    jit_flags_after(t, j);
+    return true;
+}
+
+/* @rm in the opcode's low bits: MOV r, imm; BSWAP; XCHG rAX, r; INC and DEC of 32-bit code. */
+static bool int_short(JitTr *t, JitInsn *j)
+{
+    const Decoded *d = &j->d;
+    HostOp o = int_op(j);
+    RegUse u = { 0 };
+    bool incdec = d->map == 0 && (d->opcode & 0xf0) == 0x40, xchg = d->map == 0 && (d->opcode & 0xf8) == 0x90;
+
+    reg_use(&u, &d->op[xchg && d->op[0].reg == 0], S2);
+    if (xchg) {
+        if ((d->op[0].reg >> 3) != R_RAX && (d->op[1].reg >> 3) != R_RAX) {
+            return false;
+        }
+        u.read = u.write = true;
+    }
+    o.opcode &= 0xf8;
+    o.no_modrm = !incdec;
+    o.rm = (uint8_t)u.host;
+    o.low8 = u.size == 1 && !u.high && u.host >= 4;
+    if (u.high && wants_rex(&u)) {
+        return false;
+    }
+    if (incdec) {
+        o.opcode = 0xff;
+        o.reg = d->opcode >= 0x48;
+    }
+    jit_flags_for(t, j);
+    reg_load(t, &u);
+    emit_op(t->e, &o);
+    reg_store(t, &u);
+    jit_flags_after(t, j);
+    return true;
+}
+
+/* Registers that live in memory go through S2 (ModRM.reg) and S0 (ModRM.rm), so that 32-bit results clear the upper half. */
+static bool int_modrm(JitTr *t, JitInsn *j)
+{
+    const Decoded *d = &j->d;
+    bool group = is_group(d), rm0 = rm_is_first(d), mem = j->i.flags & INSN_MEM;
+    const Operand *rm = &d->op[rm0 ? 0 : 1], *reg = group ? NULL : &d->op[rm0 ? 1 : 0];
+    RegUse ur = { 0 }, um = { 0 };
+    HostOp o = int_op(j);
+
+    if ((mem && (!jit_addr_ok(t, j) || rm->kind != OPND_MEM)) || (!mem && rm->kind != OPND_GPR) ||
+        (reg && reg->kind != OPND_GPR) || d->nops > 3) {
+        return false;
+    }
+    if (reg) {
+        reg_use(&ur, reg, S2);
+        o.reg = (uint8_t)ur.host;
+    } else {
+        o.reg = d->modrm >> 3 & 7;
+    }
+    if (mem) {
+        o.is_mem = true;
+        o.mem = host_mem(S0, 0);
+    } else {
+        reg_use(&um, rm, ur.used && ur.spilled && ur.g == um.g ? S2 : S0);
+        if (um.spilled && ur.spilled && um.g == ur.g) {
+            um.host = ur.host;
+        }
+        o.rm = (uint8_t)um.host;
+    }
+    bool rex = o.w || mem || wants_rex(&ur) || wants_rex(&um); /* S0 is an address */
+
+    if (rex && (ur.high || um.high)) {
+        return false;
+    }
+    o.low8 = (ur.used && ur.size == 1 && !ur.high) || (um.used && um.size == 1 && !um.high);
+    o.low8 &= !ur.high && !um.high;
+    if (mem) {
+        jit_mem(t, j, rm->size, rm->write ? ACC_WRITE : ACC_READ);
+    }
+    jit_flags_for(t, j);
+    reg_load(t, &ur);
+    if (!(um.spilled && um.host == ur.host)) {
+        reg_load(t, &um);
+    }
+    emit_op(t->e, &o);
+    reg_store(t, &ur);
+    reg_store(t, &um);
+    jit_flags_after(t, j);
+    return true;
+}
+
+static bool int_any(JitTr *t, JitInsn *j)
+{
+    const Decoded *d = &j->d;
+
+    if (d->vex || d->evex || d->rep || d->repne) {
+        return false;
+    }
+    if (d->has_modrm) {
+        return int_modrm(t, j);
+    }
+    if (j->i.flags & INSN_MEM) {
+        return false;
+    }
+    if (d->map == 0 && ((d->opcode & 0xf0) == 0xb0 || (d->opcode & 0xf0) == 0x40 || (d->opcode & 0xf8) == 0x90)) {
+        return d->opcode == 0x90 && d->nops == 0 ? true : int_short(t, j);
+    }
+    if (d->map == 1 && (d->opcode & 0xf8) == 0xc8) {
+        return int_short(t, j);
+    }
+    return int_fixed(t, j);
+}
+
+/* The memory operand of a bit string instruction lies where the bit number says: only immediates and registers here. */
+static bool int_bt(JitTr *t, JitInsn *j)
+{
+    if ((j->i.flags & INSN_MEM) && j->d.opcode != 0xba) {
+        return false;
+    }
+    return int_any(t, j);
+}
+
+static bool int_lea(JitTr *t, JitInsn *j)
+{
+    const Decoded *d = &j->d;
+    unsigned h = jit_reg_host(d->op[0].reg >> 3);
+
+    if (d->rip_wide || j->i.addrsize < 4 || d->opsize < 4) {
+        return false;
+    }
+    bool wide = d->opsize == 8;
+
+    jit_lea(t, j, h == H_NONE ? S2 : h, wide);
+    if (h == H_NONE) {
+        emit_rm(t->e, 0x89, S2, jit_reg_mem(d->op[0].reg >> 3), true);
+    } else if (wide && j->i.addrsize == 4) {
+        return true; /* 32-bit arithmetic, zero-extended */
+    }
+    return true;
+}
+
+/* MOV between rAX and an absolute address. */
+static bool int_moffs(JitTr *t, JitInsn *j)
+{
+    const Decoded *d = &j->d;
+    bool store = d->opcode & 2, byte = !(d->opcode & 1);
+
+    if (!jit_addr_ok(t, j)) {
+        return false;
+    }
+    jit_mem(t, j, d->op[0].size, store ? ACC_WRITE : ACC_READ);
+    emit_op(t->e, &(HostOp){ .opcode = (uint8_t)((store ? 0x88 : 0x8a) | !byte), .opsize16 = d->opsize == 2 && !byte, .w = d->rex_w,
+                             .reg = H_RAX, .is_mem = true, .mem = host_mem(S0, 0) });
+    return true;
+}
+
+static bool int_mov(JitTr *t, JitInsn *j)
+{
+    const Decoded *d = &j->d;
+
+    if (d->map != 0 || d->op[0].kind == OPND_SEG || d->op[1].kind == OPND_SEG) {
+        return false;
+    }
+    if ((d->opcode & 0xfc) == 0xa0) {
+        return int_moffs(t, j);
+    }
+    return int_any(t, j);
+}
+
+static bool int_nop(JitTr *t, JitInsn *j)
+{
+    (void)t;
+    (void)j;
+    return true;
+}
+
+/* DF is always clear while generated code runs: the guest's is in X86Cpu.eflags. */
+static bool int_df(JitTr *t, JitInsn *j)
+{
+    bool set = j->d.opcode == 0xfd;
+    HostMem m = host_mem(CPU, (int32_t)offsetof(X86Cpu, eflags) + 1);
+
+    jit_flags_before_clobber(t, j);
+    emit_mi8(t->e, 0x80, set ? 1 : 4, m, set ? 0x04 : 0xfb);
+    return true;
+}
+
+const JitRow jit_rows_int[] = {
+    { "mov", int_mov, false }, { "movzx", int_any, false }, { "movsx", int_any, false }, { "movsxd", int_any, false },
+    { "lea", int_lea, false }, { "xchg", int_any, false }, { "bswap", int_any, false },
+    { "cbw", int_fixed, false }, { "cwde", int_fixed, false }, { "cdqe", int_fixed, false },
+    { "cwd", int_fixed, false }, { "cdq", int_fixed, false }, { "cqo", int_fixed, false },
+    { "add", int_any, false }, { "adc", int_any, false }, { "sub", int_any, false }, { "sbb", int_any, false },
+    { "and", int_any, false }, { "or", int_any, false }, { "xor", int_any, false }, { "cmp", int_any, false },
+    { "test", int_any, false }, { "inc", int_any, false }, { "dec", int_any, false }, { "neg", int_any, false },
+    { "not", int_any, false },
+    { "shl", int_any, false }, { "shr", int_any, false }, { "sar", int_any, false }, { "rol", int_any, false },
+    { "ror", int_any, false }, { "rcl", int_any, false }, { "rcr", int_any, false }, { "shld", int_any, false },
+    { "shrd", int_any, false },
+    { "imul", int_any, false }, { "mul", int_any, false },
+    { "bt", int_bt, false }, { "bts", int_bt, false }, { "btr", int_bt, false }, { "btc", int_bt, false },
+    { "bsf", int_any, false }, { "bsr", int_any, false },
+    { "xadd", int_any, false }, { "cmpxchg", int_any, false },
+    { "cmovo", int_any, false }, { "cmovno", int_any, false }, { "cmovb", int_any, false }, { "cmovnb", int_any, false },
+    { "cmovz", int_any, false }, { "cmovnz", int_any, false }, { "cmovbe", int_any, false }, { "cmovnbe", int_any, false },
+    { "cmovs", int_any, false }, { "cmovns", int_any, false }, { "cmovp", int_any, false }, { "cmovnp", int_any, false },
+    { "cmovl", int_any, false }, { "cmovnl", int_any, false }, { "cmovle", int_any, false }, { "cmovnle", int_any, false },
+    { "seto", int_any, false }, { "setno", int_any, false }, { "setb", int_any, false }, { "setnb", int_any, false },
+    { "setz", int_any, false }, { "setnz", int_any, false }, { "setbe", int_any, false }, { "setnbe", int_any, false },
+    { "sets", int_any, false }, { "setns", int_any, false }, { "setp", int_any, false }, { "setnp", int_any, false },
+    { "setl", int_any, false }, { "setnl", int_any, false }, { "setle", int_any, false }, { "setnle", int_any, false },
+    { "nop", int_nop, false }, { "endbr64", int_nop, false }, { "endbr32", int_nop, false }, { "lfence", int_nop, false },
+    { "clc", int_fixed, false }, { "stc", int_fixed, false }, { "cmc", int_fixed, false },
+    { "cld", int_df, false }, { "std", int_df, false },
+    { NULL, NULL, false },
+};

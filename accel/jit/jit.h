@@ -1,0 +1,137 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The translator: guest code for x86-64 hosts, a cache of it per vCPU, used in that vCPU's thread only.  docs/jit.md tells how it
+ * works and how a class of instructions is added.
+ *
+ * A block is translated code of one page.  It is found by the host address of the bytes it came from (which stands for a RAM page
+ * and an offset) and the CPU mode, and knows nothing about linear addresses: while generated code runs, regs[R_RIP] is the address of
+ * the current block's *page* (offset 0), and Insn.off is the offset in the page.  So one block serves all mappings of its page.
+ */
+#ifndef ACCEL_JIT_JIT_H
+#define ACCEL_JIT_JIT_H
+
+#include "accel/interp/interp.h"
+#include "accel/jit/emit.h"
+#include "target/i386/decode.h"
+#include "util/execmem.h"
+
+#define JIT_MAX_INSNS 64      /* a block */
+#define JIT_MAX_EXITS 32      /* direct jumps out of a block */
+#define JIT_BLOCK_ROOM 49152u /* bytes of code that a block may need: checked before it is begun */
+#define JIT_CHUNKS 16         /* the cache is evicted by such parts */
+#define JIT_TABLE_BITS 14     /* inline table of indirect branches */
+#define JIT_HASH_BITS 15
+#define JIT_MODES 8           /* inline tables: the modes used last */
+
+/* What the inline look-up of indirect branches compares: see jit_dispatch.c. */
+typedef struct JitEntry {
+    const uint8_t *host; /* address of the guest's bytes */
+    const uint8_t *code;
+} JitEntry;
+#define JIT_ENTRY_SHIFT 4
+
+typedef struct JitBlock JitBlock;
+
+/* A direct jump to a place in the same page.  Jumps to @stub until the block there exists. */
+typedef struct JitExit {
+    JitBlock *from, *to;     /* to: NULL, or where it jumps now */
+    struct JitExit *next_in; /* among those that jump to @to */
+    uint8_t *site;           /* its displacement, write mapping */
+    const uint8_t *stub;
+    uint16_t page_off;       /* of the target */
+} JitExit;
+
+/* What the out-of-line part of an instruction needs: it is run by its C function then. */
+typedef struct JitSlot {
+    Insn insn;
+    JitBlock *block;
+    const uint8_t *retry, *done; /* where generated code goes on */
+    uint8_t size, acc;           /* of the access that missed */
+} JitSlot;
+
+struct JitBlock {
+    JitBlock *next;          /* in its hash chain */
+    JitBlock *page_next;     /* of the same page */
+    const uint8_t *host;     /* of its first byte */
+    RamBlock *ram;
+    uint64_t page_off;       /* of its page in @ram */
+    const uint8_t *code;
+    uint32_t mode;
+    uint16_t dep_lo, dep_hi; /* the bytes of the page that it depends on: its own, and those whose flag use it looked at */
+    uint16_t live_in;        /* FL_*: arithmetic flags that it may look at */
+    uint16_t count;          /* instructions */
+    bool dead;               /* found and linked no more */
+    JitExit *in;             /* jumps to it */
+    unsigned exit_count;
+    JitExit exits[];
+};
+
+typedef struct JitChunk {
+    Emit hot, cold;     /* code that runs, code that rarely does */
+    GPtrArray *blocks;
+    GPtrArray *slabs;   /* memory of blocks and slots */
+    size_t slab_used;
+} JitChunk;
+
+typedef struct JitStats {
+    uint64_t blocks, insns, insns_c, code_bytes; /* translated; of those insns, with a C call */
+    uint64_t calls_c, misses, mem_c, dispatches, links, invalidated, evictions, left;
+} JitStats;
+
+typedef const uint8_t *JitHelper(X86Cpu *cpu, void *arg, uint64_t val);
+
+typedef struct JitCpu {
+    X86Cpu *cpu;
+    BlockCache *interp;      /* single steps and debuggers */
+    ExecMem mem;
+    JitChunk chunks[JIT_CHUNKS];
+    unsigned chunk;          /* being filled */
+    unsigned evictions;      /* who keeps a block pointer across a translation compares */
+    JitBlock **hash;         /* 1 << JIT_HASH_BITS */
+    GHashTable *pages;       /* host page address -> list of blocks */
+    struct { uint32_t mode; JitEntry *table; } tables[JIT_MODES];
+    unsigned next_table;
+    /* generated once */
+    void (*enter)(X86Cpu *cpu, const uint8_t *code);
+    const uint8_t *leave;    /* with guest registers in host registers and an exact RIP in r10 */
+    const uint8_t *call_c, *mem_slow, *link, *dispatch, *call_finish; /* jumped to with r11, r10 = arg, val of their helper */
+    JitStats stats;
+    /* bytes of code that were written: any thread */
+    GMutex lock;
+    GArray *written;         /* JitRange; guarded by lock */
+    bool written_all;        /* too many */
+} JitCpu;
+
+typedef struct JitRange {
+    RamBlock *ram;
+    uint64_t off, len;
+} JitRange;
+
+/* cache.c */
+bool jit_cache_init(JitCpu *j, size_t bytes, Error **errp);
+void jit_cache_destroy(JitCpu *j);
+void jit_cache_flush(JitCpu *j);
+JitBlock *jit_cache_find(JitCpu *j, const uint8_t *host, uint32_t mode);
+void jit_cache_add(JitCpu *j, JitBlock *b);
+void jit_cache_select_table(JitCpu *j, uint32_t mode); /* cpu->jit_table for this mode */
+void jit_cache_enter(JitCpu *j, JitBlock *b);          /* notes it in the inline table */
+JitChunk *jit_cache_room(JitCpu *j);                   /* a chunk with room for one more block; may evict */
+void *jit_cache_alloc(JitChunk *c, size_t bytes);      /* lives as long as the chunk's code */
+void jit_exit_link(JitExit *e, JitBlock *to);
+void jit_cache_drop(JitCpu *j, JitBlock *b);
+void jit_cache_written(JitCpu *j);                     /* drops what VCPU_EV_CODE told of */
+void jit_code_note(JitCpu *j, RamBlock *ram, uint64_t off, uint64_t len); /* any thread */
+
+/* translate.c */
+JitBlock *jit_translate(JitCpu *j, uint64_t lin, const CodePage *page); /* NULL: its first instruction crosses into the next page */
+
+/* run.c: the helpers of generated code; the next code to run, NULL: leave to the run loop */
+JitHelper jit_help_call, jit_help_mem, jit_help_link, jit_help_dispatch, jit_help_call_finish;
+
+/* Runs blocks from an exact RIP, at least one, until an event waits or something else is in the way.  cpu->exit_jmp is set. */
+void jit_blocks(X86Cpu *cpu, JitCpu *j);
+
+/* thunk.c */
+void jit_thunks(JitCpu *j, Emit *e);
+
+#endif

@@ -1,0 +1,394 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The run loop of the translator and what generated code calls.  Each vCPU runs in its own thread without the big lock.
+ *
+ * Helpers run with the guest's registers in X86Cpu, regs[R_RIP] being the current page's address; with cpu->insn set, a raise makes
+ * it exact (exc.h).
+ */
+#include "util/osdep.h"
+#include "accel/accel.h"
+#include "accel/jit/translate.h"
+#include "target/i386/debugger.h"
+#include "target/i386/exc.h"
+#include "target/i386/flags.h"
+#include "util/keyval.h"
+#include "util/log.h"
+#include <sys/utsname.h>
+
+#define JIT_BYTES_DEFAULT (64 * MiB) /* of code, a vCPU; pages are given as they are first used */
+#define JIT_BYTES_MIN (2 * MiB)
+#define JIT_BYTES_MAX (1 * GiB)
+
+static struct {
+    size_t bytes;
+    GMutex lock;
+    GPtrArray *cpus; /* guarded by lock: whom written code concerns */
+} jit = { .bytes = JIT_BYTES_DEFAULT };
+
+static JitCpu *jit_of(X86Cpu *cpu)
+{
+    return cpu->vcpu.accel;
+}
+
+/* Nothing is in the way of blocks.  Events that wait but may not be taken now do not count: the loop enters a block then, to get on. */
+static bool run_wanted(const X86Cpu *cpu)
+{
+    return !atomic_load_explicit(&cpu->vcpu.halted, memory_order_relaxed) && !cpu->int_shadow && !cpu->dbg_slow && !cpu->dbg_hits &&
+           !cpu->vcpu.debug.count && !log_on(LOG_EXEC | LOG_CPU);
+}
+
+static void flags_to_memory(X86Cpu *cpu)
+{
+    if (cpu->cc_op != CC_FLAGS) {
+        flags_set(cpu, flags_compute(cpu));
+    }
+}
+
+/* The block at an exact RIP, made if need be; NULL: an instruction that the interpreter must do.  May raise. */
+static JitBlock *block_at(JitCpu *j, X86Cpu *cpu, uint64_t lin)
+{
+    CodePage page = mmu_fetch_page(cpu, lin);
+
+    if (!page.ram) {
+        return NULL;
+    }
+    JitBlock *b = jit_cache_find(j, page.host + (lin & 0xfff), cpu->mode);
+
+    if (!b) {
+        mmu_protect_code(cpu, page.ram, page.ram_off); /* before the bytes are read */
+        b = jit_translate(j, lin, &page);
+        if (b) {
+            jit_cache_add(j, b);
+        }
+    }
+    return b;
+}
+
+/* Fetching beyond the segment's limit is a fault, which flat code cannot have. */
+static bool limit_ok(const X86Cpu *cpu, const JitBlock *b)
+{
+    return (cpu->mode & (MODE_CODE64 | MODE_FLAT)) || cpu->regs[R_RIP] + (b->dep_hi - b->dep_lo) <= cpu->seg[SEG_CS].limit;
+}
+
+/* Where to go on at an exact RIP; then regs[R_RIP] is the page's. */
+static JitBlock *jit_next(JitCpu *j, X86Cpu *cpu)
+{
+    if (!run_wanted(cpu)) {
+        return NULL;
+    }
+    uint64_t lin = cpu->regs[R_RIP] + cpu->lin_base[SEG_CS];
+
+    lin = cpu->mode & MODE_CODE64 ? lin : (uint32_t)lin;
+    jit_cache_select_table(j, cpu->mode);
+    JitBlock *b = block_at(j, cpu, lin);
+
+    if (!b || !limit_ok(cpu, b)) {
+        return NULL;
+    }
+    if (cpu->mode & (MODE_CODE64 | MODE_FLAT)) {
+        jit_cache_enter(j, b);
+    }
+    flags_to_memory(cpu);
+    cpu->regs[R_RIP] -= lin & 0xfff;
+    return b;
+}
+
+static bool events_wait(const X86Cpu *cpu)
+{
+    return atomic_load_explicit(&cpu->vcpu.events, memory_order_acquire);
+}
+
+static const uint8_t *next_code(X86Cpu *cpu)
+{
+    if (events_wait(cpu)) {
+        return NULL;
+    }
+    JitBlock *b = jit_next(jit_of(cpu), cpu);
+
+    return b ? b->code : NULL;
+}
+
+/* --- helpers of generated code ------------------------------------------------------------------------------------ */
+
+static const uint8_t *insn_done(X86Cpu *cpu, JitSlot *s)
+{
+    uint8_t fl = s->insn.flags;
+
+    cpu->insn = NULL;
+    if (G_UNLIKELY(cpu->smc)) {
+        cpu->smc = false;
+        jit_cache_written(jit_of(cpu));
+    }
+    if (fl & (INSN_BRANCH | INSN_END)) {
+        if (!(fl & INSN_BRANCH)) {
+            cpu->regs[R_RIP] = insn_next_rip(cpu, &s->insn);
+        }
+        return next_code(cpu);
+    }
+    if (G_UNLIKELY(cpu->dbg_hits || s->block->dead)) {
+        cpu->regs[R_RIP] = insn_next_rip(cpu, &s->insn);
+        return next_code(cpu);
+    }
+    flags_to_memory(cpu);
+    return s->done;
+}
+
+static const uint8_t *insn_run(X86Cpu *cpu, JitSlot *s)
+{
+    cpu->insn = &s->insn;
+    cpu->insn_end = cpu->insn + 1;
+    s->insn.fn(cpu, &s->insn);
+    return insn_done(cpu, s);
+}
+
+const uint8_t *jit_help_call(X86Cpu *cpu, void *arg, uint64_t val)
+{
+    (void)val;
+    jit_of(cpu)->stats.calls_c++;
+    return insn_run(cpu, arg);
+}
+
+const uint8_t *jit_help_mem(X86Cpu *cpu, void *arg, uint64_t lin)
+{
+    JitSlot *s = arg;
+    JitCpu *j = jit_of(cpu);
+
+    j->stats.misses++;
+    if (((lin ^ (lin + s->size - 1)) & ~(uint64_t)0xfff) == 0 && cpu->tlb_way != TLB_USER_AC) {
+        cpu->insn = &s->insn;
+        mem_probe(cpu, lin, s->size, s->acc);
+        cpu->insn = NULL;
+        const TlbEntry *e = tlb_entry(cpu, lin);
+
+        if (tlb_hit(s->acc == ACC_READ ? e->read : e->write, lin, s->size)) {
+            return s->retry;
+        }
+    }
+    j->stats.mem_c++;
+    return insn_run(cpu, s);
+}
+
+const uint8_t *jit_help_link(X86Cpu *cpu, void *arg, uint64_t val)
+{
+    JitCpu *j = jit_of(cpu);
+    JitExit *x = arg;
+    JitBlock *from = x->from;
+    const uint8_t *page = from->host - ((uintptr_t)from->host & 0xfff);
+    unsigned evictions = j->evictions;
+    bool dead = from->dead;
+
+    (void)val;
+    j->stats.links++;
+    cpu->regs[R_RIP] += x->page_off;
+    JitBlock *b = events_wait(cpu) ? NULL : jit_next(j, cpu);
+
+    if (!b) {
+        return NULL;
+    }
+    if (!dead && j->evictions == evictions && !x->to && b->host == page + x->page_off) {
+        jit_exit_link(x, b);
+        emit_patch(x->site, j->mem.rx - j->mem.rw, b->code);
+    }
+    return b->code;
+}
+
+const uint8_t *jit_help_dispatch(X86Cpu *cpu, void *arg, uint64_t target)
+{
+    (void)arg;
+    jit_of(cpu)->stats.dispatches++;
+    cpu->regs[R_RIP] = target;
+    return next_code(cpu);
+}
+
+/* The return address is on the stack; the target, in jit_tmp, turned out to be unusual. */
+const uint8_t *jit_help_call_finish(X86Cpu *cpu, void *arg, uint64_t target)
+{
+    JitSlot *s = arg;
+
+    cpu->insn = &s->insn;
+    if ((cpu->mode & MODE_CODE64) && (uint64_t)((int64_t)(target << 16) >> 16) != target) {
+        x86_raise_gp0(cpu);
+    }
+    cpu->insn = NULL;
+    cpu->regs[R_RSP] -= cpu->mode & MODE_CODE64 ? 8 : 4;
+    if (!(cpu->mode & MODE_CODE64)) {
+        cpu->regs[R_RSP] = (uint32_t)cpu->regs[R_RSP];
+    }
+    return jit_help_dispatch(cpu, NULL, target);
+}
+
+/* --- the loop -------------------------------------------------------------------------------------------------------- */
+
+void jit_blocks(X86Cpu *cpu, JitCpu *j)
+{
+    JitBlock *b = jit_next(j, cpu);
+
+    if (b) {
+        j->stats.left++;
+        j->enter(cpu, b->code);
+    } else if (cpu->vcpu.debug.count || log_on(LOG_EXEC | LOG_CPU)) {
+        interp_chain(cpu, j->interp);
+    } else if (run_wanted(cpu)) {
+        interp_insn(cpu, j->interp);
+    }
+    if (G_UNLIKELY(cpu->dbg_hits)) {
+        x86_check_debug_trap(cpu);
+    }
+}
+
+/* Returns when the vCPU shall leave: an exit is wanted, or it halts. */
+static void jit_loop(X86Cpu *cpu, JitCpu *j)
+{
+    for (;;) {
+        if (G_UNLIKELY(atomic_load_explicit(&cpu->vcpu.events, memory_order_acquire))) {
+            if (atomic_load(&cpu->vcpu.events) & VCPU_EV_CODE) {
+                jit_cache_written(j);
+            }
+            bool took = x86_take_events(cpu);
+
+            if (atomic_load(&cpu->vcpu.events) & VCPU_EV_EXIT) {
+                return;
+            }
+            if (took) {
+                debugger_after(cpu);
+                continue;
+            }
+        }
+        if (G_UNLIKELY(atomic_load_explicit(&cpu->vcpu.halted, memory_order_relaxed))) {
+            return;
+        }
+        if (G_UNLIKELY(cpu->int_shadow || cpu->dbg_slow)) {
+            interp_step(cpu, j->interp);
+            continue;
+        }
+        jit_blocks(cpu, j);
+    }
+}
+
+static void jit_run(Vcpu *v)
+{
+    X86Cpu *cpu = x86_cpu(v);
+    volatile bool again = true;
+
+    cpu->jmp_valid = true;
+    while (again) {
+        if (sigsetjmp(cpu->exit_jmp, 0) == 0) {
+            jit_loop(cpu, v->accel);
+            again = false;
+        } else {
+            cpu->insn = NULL;
+            cpu->smc = false; /* VCPU_EV_CODE tells the loop */
+            mmu_drop_bus_lock(cpu);
+            if (cpu->exc_vector >= 0) {
+                cpu->dbg_hits = 0;
+                x86_deliver_pending(cpu);
+                debugger_after(cpu);
+            }
+        }
+    }
+    cpu->jmp_valid = false;
+}
+
+/* --- the accelerator -------------------------------------------------------------------------------------------------- */
+
+static bool jit_probe(char **why)
+{
+    struct utsname u;
+
+    if (uname(&u) == 0 && !strcmp(u.machine, "x86_64") && sizeof(void *) == 8) {
+        return true;
+    }
+    *why = g_strdup("it translates to code of x86-64 hosts only; `-accel interp` runs everywhere");
+    return false;
+}
+
+static bool jit_init(struct KeyVal *options, Error **errp)
+{
+    static const char *const known[] = { "tb-size", NULL };
+    uint64_t mib = JIT_BYTES_DEFAULT / MiB;
+
+    if (!keyval_get_uint(options, "tb-size", JIT_BYTES_MIN / MiB, JIT_BYTES_MAX / MiB, &mib, errp) ||
+        !keyval_finish(options, "accelerator", known, errp)) {
+        return false;
+    }
+    jit.bytes = mib * MiB;
+    decode_init();
+    jit_rows_init();
+    return true;
+}
+
+/* Any thread, perhaps inside an RCU section. */
+static void jit_code_written(RamBlock *ram, uint64_t off, uint64_t len)
+{
+    mmu_code_written(ram, off, len);
+    g_mutex_lock(&jit.lock);
+    for (unsigned k = 0; jit.cpus && k < jit.cpus->len; k++) {
+        JitCpu *j = g_ptr_array_index(jit.cpus, k);
+
+        jit_code_note(j, ram, off, len);
+        for (uint64_t page = off & ~(uint64_t)0xfff; page < off + len; page += 0x1000) {
+            if (!atomic_load(&ram->code_page[page >> 12])) { /* watched no more: what came from it goes */
+                jit_code_note(j, ram, page, 0x1000);
+            }
+        }
+    }
+    g_mutex_unlock(&jit.lock);
+}
+
+static bool jit_vcpu_init(Vcpu *v, Error **errp)
+{
+    JitCpu *j = g_new0(JitCpu, 1);
+
+    j->cpu = x86_cpu(v);
+    j->written = g_array_new(FALSE, FALSE, sizeof(JitRange));
+    if (!jit_cache_init(j, jit.bytes, errp)) {
+        g_array_free(j->written, TRUE);
+        g_free(j);
+        return false;
+    }
+    j->interp = block_cache_new();
+    mmu_init(x86_cpu(v));
+    v->accel = j;
+    g_mutex_lock(&jit.lock);
+    if (!jit.cpus) {
+        jit.cpus = g_ptr_array_new();
+    }
+    g_ptr_array_add(jit.cpus, j);
+    g_mutex_unlock(&jit.lock);
+    ram_set_code_hook(jit_code_written);
+    return true;
+}
+
+static void jit_vcpu_destroy(Vcpu *v)
+{
+    JitCpu *j = v->accel;
+
+    g_mutex_lock(&jit.lock);
+    g_ptr_array_remove(jit.cpus, j);
+    g_mutex_unlock(&jit.lock);
+    mmu_destroy(x86_cpu(v));
+    block_cache_free(j->interp);
+    jit_cache_destroy(j);
+    g_array_free(j->written, TRUE);
+    g_free(j);
+    v->accel = NULL;
+}
+
+static void jit_debug_changed(Vcpu *v)
+{
+    JitCpu *j = v->accel;
+
+    block_cache_flush(j->interp); /* blocks end before breakpoints */
+}
+
+static const AccelClass jit_class = {
+    .name = "jit",
+    .desc = "Rhea's translator: x86-64 guests on x86-64 hosts",
+    .probe = jit_probe,
+    .init = jit_init,
+    .vcpu_init = jit_vcpu_init,
+    .vcpu_destroy = jit_vcpu_destroy,
+    .vcpu_run = jit_run,
+    .debug_changed = jit_debug_changed,
+};
+ACCEL_REGISTER(jit_class);

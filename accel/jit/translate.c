@@ -1,0 +1,237 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* From the bytes of a page to a block of host code: translate.h. */
+#include "util/osdep.h"
+#include "accel/jit/translate.h"
+#include "target/i386/debugger.h"
+#include "util/log.h"
+
+#define SCAN_INSNS 8 /* how far flag use is looked for at a jump's target */
+
+static GHashTable *rows; /* mnemonic (the decoder's own pointer) -> JitRow; made once */
+
+static void rows_add(const JitRow *r)
+{
+    for (; r->mnemonic; r++) {
+        g_hash_table_insert(rows, (gpointer)r->mnemonic, (gpointer)r);
+    }
+}
+
+void jit_rows_init(void)
+{
+    if (!rows) {
+        rows = g_hash_table_new(g_str_hash, g_str_equal);
+        rows_add(jit_rows_int);
+        rows_add(jit_rows_branch);
+        rows_add(jit_rows_stack);
+    }
+}
+
+const JitRow *jit_row_find(const char *mnemonic)
+{
+    return mnemonic ? g_hash_table_lookup(rows, mnemonic) : NULL;
+}
+
+/* --- decoding ------------------------------------------------------------------------------------------------- */
+
+static bool decode_at(JitTr *t, unsigned off, JitInsn *j)
+{
+    if (off >= 0x1000 || decode_insn_full(t->cpu, t->page + off, MIN(15u, 0x1000 - off), (uint16_t)off, &j->i, &j->d) == DECODE_MORE) {
+        return false;
+    }
+    j->row = t->native && j->i.fn != op_ud ? jit_row_find(j->d.mnemonic) : NULL;
+    jit_flags_analyse(j);
+    return true;
+}
+
+/* A direct branch's target, from the page's begin. */
+static int64_t branch_rel(const JitInsn *j)
+{
+    return (int64_t)j->i.imm + j->i.off + j->i.len;
+}
+
+static bool is_direct(const JitInsn *j)
+{
+    return j->row && (j->i.flags & INSN_BRANCH) && j->d.nops == 1 && j->d.op[0].kind == OPND_REL;
+}
+
+/* Which flags the code at @rel may look at, as far as its first instructions tell. */
+static uint16_t flags_used_at(JitTr *t, int64_t rel)
+{
+    uint16_t live = 0, open = FL_ARITH;
+    JitInsn j;
+
+    if (!jit_target_in_page(t, rel)) {
+        return FL_ARITH;
+    }
+    unsigned off = (unsigned)rel;
+
+    for (unsigned k = 0; k < SCAN_INSNS && open; k++) {
+        if (!decode_at(t, off, &j)) {
+            break;
+        }
+        t->b->dep_lo = MIN(t->b->dep_lo, (uint16_t)off);
+        t->b->dep_hi = MAX(t->b->dep_hi, (uint16_t)(off + j.i.len));
+        live |= (uint16_t)(open & j.fl_read);
+        open &= (uint16_t)~j.fl_kill;
+        open &= (uint16_t)~live;
+        off += j.i.len;
+        if (j.i.flags & (INSN_BRANCH | INSN_END)) {
+            break;
+        }
+    }
+    return live | open;
+}
+
+static void decode_block(JitTr *t, unsigned off)
+{
+    while (t->count < JIT_MAX_INSNS) {
+        JitInsn *j = &t->insns[t->count];
+
+        if (!decode_at(t, off, j)) {
+            return;
+        }
+        j->live_target = 0;
+        t->count++;
+        off += j->i.len;
+        t->b->dep_hi = (uint16_t)off;
+        if ((j->i.flags & INSN_END) || ((j->i.flags & INSN_BRANCH) && (!j->row || j->row->ends))) {
+            return;
+        }
+    }
+}
+
+static void scan_targets(JitTr *t)
+{
+    for (unsigned k = 0; k < t->count; k++) {
+        if (is_direct(&t->insns[k])) {
+            t->insns[k].live_target = flags_used_at(t, branch_rel(&t->insns[k]));
+        } else if (t->insns[k].row && t->insns[k].row->ends) {
+            t->insns[k].live_target = FL_ARITH;
+        }
+    }
+}
+
+/* --- emitting -------------------------------------------------------------------------------------------------- */
+
+void jit_call_c(JitTr *t, JitInsn *j)
+{
+    jit_flags_before_clobber(t, j);
+    JitSlot *s = jit_slot(t, j);
+
+    emit_mov_imm(t->e, S1, (uintptr_t)s);
+    emit_jmp(t->e, t->jit->call_c);
+    t->fl_mem = true;
+    t->fl_host = false;
+    t->jit->stats.insns_c++;
+}
+
+static void emit_insn(JitTr *t, JitInsn *j)
+{
+    bool host = t->fl_host, mem = t->fl_mem;
+
+    t->retry = NULL;
+    t->slot_count = 0;
+    if (!j->row || !j->row->emit(t, j)) {
+        t->fl_host = host;
+        t->fl_mem = mem;
+        jit_call_c(t, j);
+    }
+    for (unsigned k = 0; k < t->slot_count; k++) {
+        t->slots[k]->done = emit_rx(t->e);
+    }
+}
+
+static bool block_open(const JitTr *t)
+{
+    const JitInsn *last = &t->insns[t->count - 1];
+
+    return !((last->i.flags & (INSN_END | INSN_BRANCH)) && (!last->row || last->row->ends));
+}
+
+static void emit_block(JitTr *t)
+{
+    t->fl_host = false;
+    t->fl_mem = true;
+    for (unsigned k = 0; k < t->count; k++) {
+        emit_insn(t, &t->insns[k]);
+    }
+    JitInsn *last = &t->insns[t->count - 1];
+
+    if (block_open(t)) {
+        jit_exit_to(t, last, last->i.off + last->i.len, last->live_out);
+    }
+}
+
+static unsigned exits_max(const JitTr *t)
+{
+    unsigned n = 1;
+
+    for (unsigned k = 0; k < t->count; k++) {
+        n += is_direct(&t->insns[k]);
+    }
+    return n;
+}
+
+static JitBlock *block_done(JitTr *t)
+{
+    JitBlock *b = t->b;
+
+    b->exit_count = t->exit_count;
+    for (unsigned k = 0; k < t->exit_count; k++) {
+        b->exits[k] = t->exits[k];
+        b->exits[k].from = b;
+    }
+    return b;
+}
+
+static void log_block(const JitTr *t, uint64_t lin)
+{
+    log_printf(LOG_IN_ASM, "block at %016" PRIx64 " mode %x\n", lin, t->mode);
+    for (unsigned k = 0; k < t->count; k++) {
+        const Insn *i = &t->insns[k].i;
+        char text[128];
+
+        decode_text(t->mode, (lin & ~(uint64_t)0xfff) + i->off, i->bytes, i->len, text, sizeof(text));
+        log_printf(LOG_IN_ASM, "  %016" PRIx64 "  %s%s\n", (lin & ~(uint64_t)0xfff) + i->off, text, t->insns[k].row ? "" : "  (C)");
+    }
+}
+
+JitBlock *jit_translate(JitCpu *j, uint64_t lin, const CodePage *page)
+{
+    static _Thread_local JitTr tr;
+    JitTr *t = &tr;
+    X86Cpu *cpu = j->cpu;
+    unsigned off = (unsigned)(lin & 0xfff);
+    JitBlock head = { .host = page->host + off, .ram = page->ram, .page_off = page->ram_off, .mode = cpu->mode,
+                      .dep_lo = (uint16_t)off, .dep_hi = (uint16_t)off };
+
+    t->cpu = cpu;
+    t->jit = j;
+    t->page = page->host;
+    t->mode = cpu->mode;
+    t->native = (cpu->mode & MODE_CODE64) || ((cpu->mode & MODE_CODE32) && (cpu->mode & MODE_FLAT) && (cpu->mode & MODE_SS32));
+    t->count = t->exit_count = 0;
+    t->b = &head;
+    decode_block(t, off);
+    if (!t->count) {
+        return NULL;
+    }
+    scan_targets(t);
+    jit_flags_liveness(t);
+    t->chunk = jit_cache_room(j);
+    t->e = &t->chunk->hot;
+    t->cold = &t->chunk->cold;
+    t->b = jit_cache_alloc(t->chunk, sizeof(JitBlock) + exits_max(t) * sizeof(JitExit));
+    *t->b = head;
+    t->b->code = emit_rx(t->e);
+    t->b->count = (uint16_t)t->count;
+    emit_block(t);
+    j->stats.blocks++;
+    j->stats.insns += t->count;
+    j->stats.code_bytes += (uint64_t)(emit_rx(t->e) - t->b->code);
+    if (log_on(LOG_IN_ASM)) {
+        log_block(t, lin);
+    }
+    g_ptr_array_add(t->chunk->blocks, t->b);
+    return block_done(t);
+}

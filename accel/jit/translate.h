@@ -1,0 +1,109 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * One block on its way from guest bytes to host code: what translate.c and the files of the instruction classes share.
+ *
+ * Host registers: guest RAX, RCX, RDX, RBX, RBP, RSI, RDI, R8, R12, R13, R14 are themselves, guest RSP is in R15; guest R9, R10, R11
+ * and R15 are in memory (X86Cpu.regs).  Host RSP points at X86Cpu, with a stack below it.  S0, S1, S2 are free for every
+ * instruction.  Between instructions the guest's arithmetic flags are in the host's (fl_host), in cc_src as CC_FLAGS (fl_mem),
+ * or both; where nobody will look at them (liveness) they may be in neither.  cc_op is CC_FLAGS all the time.
+ *
+ * A class of instructions is a table of JitRow, one row a mnemonic, and functions that emit.  Such a function either emits the
+ * whole instruction and returns true, or emits nothing and returns false: then the instruction's C function is called.
+ */
+#ifndef ACCEL_JIT_TRANSLATE_H
+#define ACCEL_JIT_TRANSLATE_H
+
+#include "accel/jit/jit.h"
+
+enum { S0 = H_R10, S1 = H_R11, S2 = H_R9, G_SP = H_R15, CPU = H_RSP };
+
+typedef struct JitTr JitTr;
+typedef struct JitInsn JitInsn;
+typedef bool JitEmitFn(JitTr *t, JitInsn *j);
+
+typedef struct JitRow {
+    const char *mnemonic;
+    JitEmitFn *emit;
+    bool ends; /* emits its own way out of the block: nothing follows */
+} JitRow;
+extern const JitRow jit_rows_int[], jit_rows_branch[], jit_rows_stack[];
+const JitRow *jit_row_find(const char *mnemonic);
+void jit_rows_init(void);
+
+struct JitInsn {
+    Insn i;
+    Decoded d;
+    const JitRow *row;   /* NULL: by its C function */
+    uint16_t fl_read;    /* flags it may look at, or that stay as they are in cases that only run time knows */
+    uint16_t fl_set;     /* may change */
+    uint16_t fl_kill;    /* surely changes */
+    uint16_t live_in, live_out;
+    uint16_t live_target; /* branches: at the target, when it is in this page; else all */
+};
+
+struct JitTr {
+    X86Cpu *cpu;
+    JitCpu *jit;
+    JitChunk *chunk;
+    Emit *e;              /* hot code */
+    Emit *cold;
+    JitBlock *b;
+    const uint8_t *page;  /* host address of the page's bytes */
+    uint32_t mode;
+    bool native;          /* code may be emitted in this mode */
+    bool fl_host, fl_mem;
+    const uint8_t *retry; /* where the instruction being emitted begins again after a TLB miss; NULL: not yet fixed */
+    JitSlot *slots[4];    /* of the instruction being emitted: their `done` is set when it is complete */
+    unsigned slot_count;
+    unsigned exit_count;
+    JitExit exits[JIT_MAX_EXITS];
+    unsigned count;
+    JitInsn insns[JIT_MAX_INSNS];
+};
+
+/* Host register of guest register @g; H_NONE: it lives in memory, at jit_reg_mem(). */
+unsigned jit_reg_host(unsigned g);
+static inline HostMem jit_reg_mem(unsigned g)
+{
+    return host_mem(CPU, (int32_t)(offsetof(X86Cpu, regs) + g * 8));
+}
+#define JIT_FIELD(f) host_mem(CPU, (int32_t)offsetof(X86Cpu, f))
+
+static inline bool jit_code64(const JitTr *t)
+{
+    return t->mode & MODE_CODE64;
+}
+
+/* flags.c */
+void jit_flags_analyse(JitInsn *j);                     /* fl_* from the decoder's */
+void jit_flags_liveness(JitTr *t);
+void jit_flags_save(JitTr *t, Emit *e);                 /* host -> memory, whatever fl_* say */
+void jit_flags_restore(Emit *e);                        /* memory -> host; uses S1 */
+void jit_flags_before_clobber(JitTr *t, JitInsn *j);    /* @j is about to destroy the host's flags before it reads or sets the guest's */
+void jit_flags_for(JitTr *t, JitInsn *j);               /* the host's are what @j looks at */
+void jit_flags_after(JitTr *t, JitInsn *j);             /* @j's own host instruction has set them */
+
+/*
+ * mem.c: how an address is formed.  jit_addr_ok first (emits nothing).  jit_mem leaves in S0 a host address good for
+ * @size bytes; clobbers S1, S2 and the flags (saved before if need be).  Faults, I/O and the like run the whole instruction by its C
+ * function: nothing of the guest's state may be changed before the last jit_mem.
+ */
+bool jit_addr_ok(const JitTr *t, const JitInsn *j);
+void jit_mem(JitTr *t, JitInsn *j, unsigned size, MemAccess acc);
+void jit_mem_stack(JitTr *t, JitInsn *j, int delta, unsigned size, MemAccess acc); /* at RSP + delta */
+void jit_mem_at(JitTr *t, JitInsn *j, unsigned base, unsigned size, MemAccess acc); /* at a host register */
+void jit_lea(JitTr *t, const JitInsn *j, unsigned dst, bool wide); /* the effective address alone; keeps flags; uses S0, S1 */
+JitSlot *jit_slot(JitTr *t, JitInsn *j);
+void jit_cold_jump(JitTr *t, const JitSlot *s, const uint8_t *thunk); /* emits out-of-line code: goes there with this slot */
+
+/* dispatch.c: ways out of a block */
+void jit_exit_to(JitTr *t, JitInsn *j, int64_t rel, uint16_t live); /* direct jump to page base + @rel */
+/* Indirect jump to the linear address in S0.  @slot: whose C function does it all when that is not the fast case; NULL: state is
+ * committed, S0 is the new RIP.  @pop: added to RSP when nothing can fail any more. */
+void jit_exit_indirect(JitTr *t, const JitSlot *slot, const uint8_t *slow, int32_t pop);
+bool jit_target_in_page(const JitTr *t, int64_t rel);
+
+/* translate.c */
+void jit_call_c(JitTr *t, JitInsn *j);
+
+#endif
