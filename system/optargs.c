@@ -120,7 +120,6 @@ static bool optargs_machine_fixed(KeyVal *kv, Error **errp)
     static const struct { const char *key, *value, *why; } fixed[] = {
         { "nvdimm", "off", "NVDIMMs are not there yet" },
         { "hmat", "off", "the HMAT table is not there yet" },
-        { "vmport", "off auto", "the VMware port is not there yet" },
         { "igd-passthru", "off", "graphics pass-through is not there" },
         { "sata", "on", "this machine has its storage controller" },
         { "pit", "on", "this machine has its timer" },
@@ -158,14 +157,15 @@ static bool optargs_machine_hints(KeyVal *kv, Error **errp)
     return true;
 }
 
-static bool optargs_smm(KeyVal *kv, bool *smm, Error **errp)
+/* on, off or auto, which is on */
+static bool optargs_auto(KeyVal *kv, const char *key, bool *out, Error **errp)
 {
-    const char *v = keyval_get(kv, "smm");
+    const char *v = keyval_get(kv, key);
     if (v && !strcmp(v, "auto")) {
-        *smm = true;
+        *out = true;
         return true;
     }
-    return !v || parse_bool("smm", v, smm, errp);
+    return !v || parse_bool(key, v, out, errp);
 }
 
 /* -machine [type=]NAME[,key=value] */
@@ -184,7 +184,8 @@ bool optargs_machine(Options *o, const char *value, Error **errp)
     const char *backend = keyval_get(kv, "memory-backend");
     bool ok = keyval_get_bool(kv, "usb", &c->usb, errp) && keyval_get_bool(kv, "hpet", &c->hpet, errp) &&
               keyval_get_bool(kv, "acpi", &c->acpi, errp) && keyval_get_bool(kv, "graphics", &c->graphics, errp) &&
-              optargs_smm(kv, &c->smm, errp) && optargs_machine_fixed(kv, errp) && optargs_machine_hints(kv, errp);
+              optargs_auto(kv, "smm", &c->smm, errp) &&
+              optargs_auto(kv, "vmport", &c->vmport, errp) && optargs_machine_fixed(kv, errp) && optargs_machine_hints(kv, errp);
     optargs_copy(kv, "kernel", &c->kernel);
     optargs_copy(kv, "initrd", &c->initrd);
     optargs_copy(kv, "append", &c->append);
@@ -456,7 +457,7 @@ void options_init(Options *o)
 {
     *o = (Options){ .default_devices = true };
     o->cfg = (MachineConfig){ .topo = { 1, 1, 1, 1, 1, 1 }, .boot_menu_timeout_ms = -1, .boot_reboot_timeout_ms = -1,
-                              .default_devices = true, .graphics = true, .hpet = true, .acpi = true, .smm = true,
+                              .default_devices = true, .graphics = true, .hpet = true, .acpi = true, .smm = true, .vmport = true,
                               .rtc_clock = CLOCK_KIND_HOST };
     o->accels = g_string_new(NULL);
     o->chardevs = g_ptr_array_new_with_free_func(g_free);
