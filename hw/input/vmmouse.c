@@ -132,7 +132,6 @@ static void vmmouse_data(void *opaque, uint32_t regs[VMPORT_REGS])
 
     if (count < 1 || count > VMMOUSE_READ_MAX || count > s->count) {
         s->status = VMMOUSE_ERROR; /* the driver begins again with ENABLE */
-        s->count = 0;
         regs[VMPORT_EAX] = UINT32_MAX;
         return;
     }

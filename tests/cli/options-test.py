@@ -92,7 +92,6 @@ def missing_files():
 @case
 def not_there_yet():
     fails("-netdev", "user,id=n", parts=["networking comes with a later version"])
-    fails("-vnc", ":1", parts=["displays come with a later version", "-nographic"])
     fails("-display", "sdl", parts=["later"])
     fails("-vga", "cirrus", parts=["later", "std"])
     fails("-M", "none", "-accel", "kvm", parts=["not built into", "tcg"])

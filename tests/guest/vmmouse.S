@@ -41,7 +41,7 @@ guest_main:
     EXPECT(%eax, $1)
     CALL(39, 0x10000001)
     CALL(40, 0)
-    EXPECT(%eax, $0xffff0000)
+    EXPECT(%eax, $0xffff0001)
     CALL(41, 0xf5) /* off */
     CALL(40, 0)
     EXPECT(%eax, $0xffff0000)
