@@ -678,7 +678,7 @@ static const Option options_table[] = {
     { "nographic", NULL, "no graphics; serial port and monitor on this terminal (Ctrl-A h: help, Ctrl-A x: leave)",
       DISPLAY, opt_nographic },
     { "display", "none | vnc=ADDRESS", "the display (help lists them)", DISPLAY, opt_display },
-    { "vnc", "[HOST]:N[,to=N][,password=on][,websocket=on|[HOST:]PORT][,share=allow-exclusive|force-shared|ignore]\n"
+    { "vnc", "[HOST]:N[,to=N][,password=on][,websocket=on|[HOST:]PORT][,share=allow-exclusive|force-shared|ignore]"
       "[,reverse=on][,power-control=on][,display=DEVICE][,head=N][,id=ID] | unix:PATH[,...] | none",
       "a VNC server, on port 5900 + N", DISPLAY, optdisplay_vnc },
     { "k", "LAYOUT", "keyboard layout, for VNC viewers that do not tell keys' places, and for `type` [us]", DISPLAY,

@@ -97,7 +97,7 @@ def not_there_yet():
     fails("-M", "none", "-accel", "kvm", parts=["not built into", "tcg"])
     fails("-qmp", "stdio", parts=["not there yet"])
     fails("-sandbox", "on", parts=["-sandbox off"])
-    fails("-object", "rng-random,id=r", parts=["not there yet"])
+    fails("-object", "rng-random,id=r", parts=["rng-random", "is not there"])
 
 
 @case
