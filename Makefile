@@ -139,7 +139,8 @@ $(LINKED_TESTS) $(FUZZ_TESTS) $(QTESTS): $(BUILD)/%: $(OBJ)/%.o
 # Flat guests: BIOS-style ROMs of 64 KiB, see tests/guest/guest.h.
 GUESTS := $(patsubst %.S,$(BUILD)/%.bin,$(wildcard tests/guest/*.S))
 BENCH_GUESTS := $(patsubst %.S,$(BUILD)/%.bin,$(wildcard tests/bench/*.S))
-$(GUESTS) $(BENCH_GUESTS): $(BUILD)/%.bin: %.S tests/guest/rom.ld
+UI_GUESTS := $(patsubst %.S,$(BUILD)/%.bin,$(wildcard tests/ui/*.S))
+$(GUESTS) $(BENCH_GUESTS) $(UI_GUESTS): $(BUILD)/%.bin: %.S tests/guest/rom.ld
 	@mkdir -p $(@D) $(OBJ)/$(*D)
 	$(call say,GUEST,$<)$(CC) -m64 -I. -c -MMD -MP -MT $@ -MF $(OBJ)/$*.d -o $(OBJ)/$*.o $< && \
 		$(LD) -m elf_x86_64 -T tests/guest/rom.ld -o $@ $(OBJ)/$*.o
@@ -185,9 +186,9 @@ endif
 .PHONY: asan
 
 RUN_TESTS := tests/run --build $(BUILD)
-.PHONY: check check-unit check-qtest check-cli check-guest check-boot check-fuzz check-style check-slow check-clang bench
-check: all guests test-programs asan guest-kernels | deps-test
-	@$(RUN_TESTS) style unit state image qtest cli guest fuzz boot
+.PHONY: check check-ui check-unit check-qtest check-cli check-guest check-boot check-fuzz check-style check-slow check-clang bench
+check: all guests $(UI_GUESTS) test-programs asan guest-kernels | deps-test
+	@$(RUN_TESTS) style unit state image qtest cli ui guest fuzz boot
 check-unit: $(LINKED_TESTS)
 	@$(RUN_TESTS) unit state image
 check-qtest: all $(QTESTS)
@@ -196,6 +197,8 @@ check-cli: all
 	@$(RUN_TESTS) cli
 check-guest: all guests
 	@$(RUN_TESTS) guest
+check-ui: all $(UI_GUESTS) | deps-test
+	@$(RUN_TESTS) ui
 check-boot: all guest-kernels | deps-test
 	@$(RUN_TESTS) boot
 check-fuzz: asan
@@ -210,7 +213,7 @@ check-slow: all guest-kernels | deps-test
 check-clang:
 	@+$(MAKE) BUILD=build/clang CC=clang programs test-programs fuzz-programs
 # make bench BENCH="--only sieve --rounds 5": tests/bench/run --help lists what can be chosen.
-bench: all $(BENCH_GUESTS) $(BUILD)/bench/root.cpio
+bench: all $(BENCH_GUESTS) $(UI_GUESTS) $(BUILD)/bench/root.cpio
 	@RHEA_BUILD=$(BUILD) tests/bench/run $(BENCH)
 .PHONY: bench-programs
 bench-programs: $(BENCH_GUESTS) $(BUILD)/bench/root.cpio
@@ -239,7 +242,7 @@ define HELP
 make                  the programs, in build/
 make run              boot Debian's kernel to a shell here; installs what is missing. Ctrl-A x leaves
 make check            all tests but the slow ones; installs what is missing
-  check-style check-unit check-qtest check-cli check-guest check-boot check-fuzz    one group of them
+  check-style check-unit check-qtest check-cli check-guest check-ui check-boot check-fuzz    one group of them
 make check-slow       the slow tests
 make check-clang      compile everything with clang, into build/clang
 make bench            measure beside Debian's QEMU; BENCH="--help" lists options

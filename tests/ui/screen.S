@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The screen of `make bench`: 1024x768, 32 bits a pixel, on the standard VGA.  At rest a key (its make code) repaints a block of
- * 64x64 pixels in another colour; Esc starts and stops repainting of the whole screen, 200 times a second, in bands of
+ * The screen of tests/bench/screen and of tests of displays: 1024x768, 32 bits a pixel, on the standard VGA.  At rest a key (its make code) repaints a block of
+ * 64x64 pixels in another colour; F2 goes to 640x480; Esc starts and stops repainting of the whole screen, 200 times a second, in bands of
  * colours that change, with some of the lines striped, so that encoders have work.
  */
 #define GUEST_MODE MODE_PM32
@@ -63,10 +63,18 @@ guest_main:
     jne 3f
     xorl $1, STATE + 4
     jmp 2f
-3:  call block
+3:  cmp $0x3c, %al
+    je 4f
+    call block
 2:  cmpl $0, STATE + 4
     je 1b
     call paint
+    jmp 1b
+
+4:  VBE(4, 0)
+    VBE(1, 640)
+    VBE(2, 480)
+    VBE(4, 0x41)
     jmp 1b
 
 /* The whole screen: bands of 16 lines, each of one colour; every other line is striped. */
