@@ -10,6 +10,7 @@
 #define MAGIC 0x564d5868
 #define CALL(command, argument) \
     mov $MAGIC, %eax; mov $(argument), %ebx; mov $(command), %ecx; mov $0x5658, %edx; in %dx, %eax
+#define VBE(index, value) mov $0x1ce, %dx; mov $(index), %ax; out %ax, %dx; inc %dx; mov $(value), %ax; out %ax, %dx
 #define OUT(port, value) call wait_input; mov $(value), %al; out %al, $(port)
 
 guest_main:
@@ -20,6 +21,10 @@ guest_main:
     CALL(41, 0x45414552)
     CALL(39, 1)
     CALL(41, 0x53424152)
+    VBE(1, 800)
+    VBE(2, 600)
+    VBE(3, 32)
+    VBE(4, 0x41)
     PRINT("ready\n")
 1:  in $0x64, %al
     test $1, %al
