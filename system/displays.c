@@ -6,10 +6,11 @@
 #include "util/osdep.h"
 #include "system/displays.h"
 
-#include "monitor/monitor.h"
+#include "chardev/char.h"
 #include "ui/display.h"
 #include "ui/font.h"
 #include "ui/keymap.h"
+#include "ui/term.h"
 #include "ui/vnc.h"
 
 static void displays_quit(void)
@@ -27,6 +28,30 @@ static void displays_on_runstate(RunstateNotifier *n, bool running, RunState s)
     (void)n;
     display_set_state(running ? NULL : runstate_name(s));
 }
+
+/* Terminals for "vc". */
+
+static void displays_typed(void *opaque, const char *bytes, size_t len)
+{
+    char_vc_typed(opaque, bytes, len);
+}
+
+static void *displays_open_vc(Chardev *chr, int cols, int rows)
+{
+    return term_new(char_label(chr), cols, rows, displays_typed, chr);
+}
+
+static void displays_write_vc(void *terminal, const uint8_t *buf, size_t len)
+{
+    term_write(terminal, buf, len);
+}
+
+static void displays_close_vc(void *terminal)
+{
+    term_free(terminal);
+}
+
+static const CharVcHooks displays_vc_hooks = { displays_open_vc, displays_write_vc, displays_close_vc };
 
 static RunstateNotifier displays_notifier = { .changed = displays_on_runstate };
 
@@ -49,6 +74,7 @@ static void displays_load_font(void)
 bool displays_prepare(Options *o, Error **errp)
 {
     displays_load_font();
+    char_set_vc_hooks(&displays_vc_hooks);
     if (o->keymap && !keymap_set(o->keymap, errp)) {
         error_prepend(errp, "-k %s: ", o->keymap);
         return false;
