@@ -39,11 +39,15 @@ TOOL_SRCS := $(wildcard tools/*.c)
 
 # Optional parts: files built when configure found the part's library, and the files built in their place
 # when it did not (those say which package was missing). One row per part of configure's table.
-OPTIONAL := png vnc xkb
+OPTIONAL := png vnc xkb sdl curses
 WITH_png := ui/png.c
 WITHOUT_png := ui/png-none.c
 WITH_vnc := $(filter-out ui/vnc-none.c,$(wildcard ui/vnc*.c))
 WITHOUT_vnc := ui/vnc-none.c
+WITH_sdl := ui/sdl.c ui/sdl-input.c ui/sdl-keys-table.c
+WITHOUT_sdl := ui/sdl-none.c
+WITH_curses := ui/curses.c
+WITHOUT_curses := ui/curses-none.c
 WITH_xkb := ui/keymap-xkb.c
 WITHOUT_xkb := ui/keymap-none.c
 

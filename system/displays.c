@@ -7,9 +7,11 @@
 #include "system/displays.h"
 
 #include "chardev/char.h"
+#include "ui/curses.h"
 #include "ui/display.h"
 #include "ui/font.h"
 #include "ui/keymap.h"
+#include "ui/sdl.h"
 #include "ui/term.h"
 #include "ui/vnc.h"
 
@@ -82,6 +84,40 @@ bool displays_prepare(Options *o, Error **errp)
     return true;
 }
 
+/*
+ * -display, -sdl, -curses; or, when nothing is said, a window if there is a window system.  What was asked for and cannot be
+ * had is an error; what was not, a word on what else there is.
+ */
+static bool displays_create_main(Options *o, Error **errp)
+{
+    bool windows = g_getenv("DISPLAY") || g_getenv("WAYLAND_DISPLAY");
+
+    if (o->nographic || o->display_none) {
+        return true;
+    }
+    if (o->display && !strcmp(o->display, "curses")) {
+        return curses_start(errp);
+    }
+    if (o->display) {
+        return sdl_start(o->sdl, errp);
+    }
+    if (o->vncs->len || o->daemonize || !o->default_devices || o->qtest) {
+        return true;
+    }
+    Error *err = NULL;
+
+    if (windows && sdl_built() && sdl_start(o->sdl, &err)) {
+        return true;
+    }
+    if (isatty(2)) {
+        info_report("the machine runs unseen: %s", err ? error_message(err) : windows ? "this build has no SDL display"
+                    : "there is no window system here (DISPLAY is not set)");
+        info_report("-vnc :0 serves the screen, -curses shows text modes here, -nographic the serial console");
+    }
+    error_free(err);
+    return true;
+}
+
 bool displays_create(Options *o, Error **errp)
 {
     display_set_hooks(&(DisplayHooks){ displays_quit, request_powerdown, displays_reset });
@@ -94,12 +130,14 @@ bool displays_create(Options *o, Error **errp)
             return false;
         }
     }
-    return true;
+    return displays_create_main(o, errp);
 }
 
 void displays_destroy(void)
 {
     runstate_notifier_remove(&displays_notifier);
+    curses_stop();
+    sdl_stop();
     vnc_cleanup();
     keymap_cleanup();
 }

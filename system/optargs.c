@@ -2,6 +2,7 @@
 /* Parsers of the bigger option arguments: names, values and defaults are those of qemu-kvm.  Start-up, main thread. */
 #include "util/osdep.h"
 #include "system/options.h"
+#include "ui/sdl.h"
 
 #include "util/timer.h"
 
@@ -468,6 +469,7 @@ void options_init(Options *o)
     o->blockdevs = g_ptr_array_new_with_free_func(g_free);
     o->objects = g_ptr_array_new_with_free_func(g_free);
     o->vncs = g_ptr_array_new_with_free_func(g_free);
+    o->sdl = g_new0(SdlConfig, 1);
 }
 
 void options_free(Options *o)
@@ -478,7 +480,7 @@ void options_free(Options *o)
     for (unsigned i = 0; i < G_N_ELEMENTS(strings); i++) {
         g_free((char *)*strings[i]);
     }
-    char *const own[] = { o->machine, o->keymap, o->memory_backend, o->pidfile, o->debugcon, o->qtest, o->qtest_log, o->log_items,
+    char *const own[] = { o->machine, o->keymap, o->display, (char *)o->sdl, o->memory_backend, o->pidfile, o->debugcon, o->qtest, o->qtest_log, o->log_items,
                           o->log_file, o->topic };
     for (unsigned i = 0; i < G_N_ELEMENTS(own); i++) {
         g_free(own[i]);
