@@ -168,7 +168,11 @@ static void sdl_on_window(SdlDisplay *d, const SDL_WindowEvent *e)
         display_release_keys();
         sdl_set_grab(d, false);
         break;
-    case SDL_WINDOWEVENT_RESIZED: /* by the person; what we do ourselves is SIZE_CHANGED only */
+    case SDL_WINDOWEVENT_RESIZED: /* by the person, unless it is what we set */
+        d->stale = true;
+        if (d->full_screen || (e->data1 == d->set_w && e->data2 == d->set_h)) {
+            break;
+        }
         d->user_sized = true;
         if (c && console_takes_size(c)) {
             int w = 1, h = 1;
@@ -176,7 +180,6 @@ static void sdl_on_window(SdlDisplay *d, const SDL_WindowEvent *e)
             SDL_GetRendererOutputSize(d->renderer, &w, &h);
             console_hint_size(c, &(ConsoleSizeHint){ .width = w, .height = h });
         }
-        d->stale = true;
         break;
     case SDL_WINDOWEVENT_SIZE_CHANGED:
     case SDL_WINDOWEVENT_EXPOSED: d->stale = true; break;

@@ -25,6 +25,7 @@ typedef struct SdlDisplay {
     int64_t active_until_ns;
     bool grabbed, full_screen, stale /* the window must be drawn anew */, user_sized;
     bool hot_key;          /* the modifiers of hot keys went to a hot key */
+    int set_w, set_h;      /* the window's size as we set it last */
     unsigned buttons;      /* INPUT_BTN_* */
 } SdlDisplay;
 

@@ -67,7 +67,9 @@ void sdl_natural_size(SdlDisplay *d, double scale)
         SDL_GetWindowSize(d->window, &ww, &wh);
         SDL_GetRendererOutputSize(d->renderer, &rw, &rh);
         scale *= (double)ww / MAX(rw, 1);
-        SDL_SetWindowSize(d->window, MAX((int)(d->surface.width * scale), 64), MAX((int)(d->surface.height * scale), 64));
+        d->set_w = MAX((int)(d->surface.width * scale), 64);
+        d->set_h = MAX((int)(d->surface.height * scale), 64);
+        SDL_SetWindowSize(d->window, d->set_w, d->set_h);
     }
 }
 
