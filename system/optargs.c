@@ -480,7 +480,8 @@ void options_free(Options *o)
     for (unsigned i = 0; i < G_N_ELEMENTS(strings); i++) {
         g_free((char *)*strings[i]);
     }
-    char *const own[] = { o->machine, o->keymap, o->display, (char *)o->sdl, o->memory_backend, o->pidfile, o->debugcon, o->qtest, o->qtest_log, o->log_items,
+    char *const own[] = { o->machine, o->keymap, o->display, (char *)o->sdl,
+                          o->memory_backend, o->pidfile, o->debugcon, o->qtest, o->qtest_log, o->log_items,
                           o->log_file, o->topic };
     for (unsigned i = 0; i < G_N_ELEMENTS(own); i++) {
         g_free(own[i]);

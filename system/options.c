@@ -677,7 +677,8 @@ static const Option options_table[] = {
 
     { "nographic", NULL, "no graphics; serial port and monitor on this terminal (Ctrl-A h: help, Ctrl-A x: leave)",
       DISPLAY, opt_nographic },
-    { "display", "none | sdl[,full-screen=on][,window-close=on|off|powerdown][,...] | curses | vnc=ADDRESS", "the display (help lists them)", DISPLAY, opt_display },
+    { "display", "none | sdl[,full-screen=on][,window-close=on|off|powerdown][,...] | curses | vnc=ADDRESS",
+      "the display (help lists them)", DISPLAY, opt_display },
     { "sdl", NULL, "as -display sdl", DISPLAY, optdisplay_sdl },
     { "curses", NULL, "as -display curses: text modes in this terminal (Alt-1 to Alt-9: other consoles)", DISPLAY,
       optdisplay_curses },

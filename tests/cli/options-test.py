@@ -92,7 +92,7 @@ def missing_files():
 @case
 def not_there_yet():
     fails("-netdev", "user,id=n", parts=["networking comes with a later version"])
-    fails("-display", "sdl", parts=["later"])
+    fails("-display", "gtk", parts=["gtk", "sdl", "vnc"])
     fails("-vga", "cirrus", parts=["later", "std"])
     fails("-M", "none", "-accel", "kvm", parts=["not built into", "tcg"])
     fails("-qmp", "stdio", parts=["not there yet"])
