@@ -220,7 +220,7 @@ check-clang:
 bench: all $(BENCH_GUESTS) $(UI_GUESTS) $(BUILD)/bench/root.cpio
 	@RHEA_BUILD=$(BUILD) tests/bench/run $(BENCH)
 .PHONY: bench-programs
-bench-programs: $(BENCH_GUESTS) $(BUILD)/bench/root.cpio
+bench-programs: $(BENCH_GUESTS) $(UI_GUESTS) $(BUILD)/bench/root.cpio
 
 .PHONY: run
 run: all guests | deps-run
