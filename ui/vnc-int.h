@@ -164,8 +164,8 @@ void vnc_screen_pull(VncViewer *v);  /* dirty pixels, if the viewer waits for so
 /* vnc-ext.c */
 void vnc_ext_register(void);
 bool vnc_ext_tell(VncViewer *v);     /* pending pseudo rectangles; false: the connection is broken */
-/* vnc-http.c: true: it is a web socket's handshake; false: the request was answered, or was none. */
-bool vnc_http_serve(int fd);
-bool vnc_http_available(void);       /* noVNC is installed */
+/* vnc-http.c: a web socket's handshake, taken out of the socket (to be freed); NULL: the request was answered, or was none. */
+char *vnc_http_serve(int fd);
+bool vnc_http_send(int fd, const void *data, size_t len); /* waits, but not for ever; false: the peer takes nothing */
 
 #endif

@@ -18,6 +18,13 @@
 #include <sys/socket.h>
 #include <sys/un.h>
 
+/* libvncserver 0.9.14 loses an iterator (24 bytes) when a viewer goes away while it is told the screen's size. */
+const char *__lsan_default_suppressions(void);
+const char *__lsan_default_suppressions(void)
+{
+    return "leak:rfbGetClientIterator\n";
+}
+
 enum { PEERS = 12, TURNS = 6000, WIDTH = 320, HEIGHT = 200 };
 
 typedef struct Card {
@@ -189,7 +196,8 @@ static void peer_turn(Peer *p, FuzzRng *rng, const char *path, unsigned port)
         return;
     }
     if (p->said < p->talk->len) {
-        ssize_t n = send(p->fd, p->talk->data + p->said, MIN(p->talk->len - p->said, 1 + fuzz_below(rng, 200)), MSG_NOSIGNAL);
+        size_t part = 1 + fuzz_below(rng, 200); /* MIN() would ask twice */
+        ssize_t n = send(p->fd, p->talk->data + p->said, MIN(p->talk->len - p->said, part), MSG_NOSIGNAL);
 
         p->said += (size_t)MAX(n, 0);
     }
