@@ -318,6 +318,7 @@ const MonCommand monitor_info_commands[] = {
     { "history", NULL, NO_ARGS, "", "show the command line history", info_history },
     { "irq", NULL, NO_ARGS, "", "show interrupt statistics", info_irq },
     { "mem", NULL, NO_ARGS, "", "show the ranges of mapped memory and their protection", info_mem },
+    { "mice", NULL, NO_ARGS, "", "show the guest's pointers", screen_info_mice },
     { "mtree", NULL, { { "f", MON_FLAG, true, MON_NOTHING } }, "[-f]",
       "show the memory tree (-f: the flat view of each address space)", info_mtree },
     { "name", NULL, NO_ARGS, "", "show the name of the machine", info_name },
@@ -334,5 +335,6 @@ const MonCommand monitor_info_commands[] = {
     { "tlb", NULL, NO_ARGS, "", "show the mappings of virtual memory", info_tlb },
     { "uuid", NULL, NO_ARGS, "", "show the machine's UUID", info_uuid },
     { "version", NULL, NO_ARGS, "", "show the version", info_version },
+    { "vnc", NULL, NO_ARGS, "", "show VNC servers and viewers", screen_info_vnc },
     { .name = NULL },
 };

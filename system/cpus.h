@@ -175,6 +175,9 @@ typedef struct TargetOps {
     bool (*gdb_write)(Vcpu *v, unsigned n, const uint8_t *buf); /* as many bytes; false: the CPU does not take this value */
     void (*set_pc)(Vcpu *v, uint64_t pc); /* an offset in the code segment, as the debugger sees it */
     uint32_t (*cpuid_features)(Vcpu *v, uint32_t *edx1, uint32_t *ecx1); /* returns leaf 1 EAX (signature) */
+    /* EAX, EBX, ECX, EDX, ESI, EDI for a port that passes more than EAX (VMware's); in this vCPU's thread, from an IN. */
+    void (*get_io_registers)(Vcpu *v, uint32_t regs[6]);
+    void (*set_io_registers)(Vcpu *v, const uint32_t regs[6]); /* EAX stays: it is what the IN returns */
     int64_t (*tsc_to_ns)(Vcpu *v, uint64_t tsc); /* the virtual time at which its TSC reads @tsc; may lie in the past */
 } TargetOps;
 extern const TargetOps target_ops;

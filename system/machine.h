@@ -41,7 +41,7 @@ typedef struct MachineConfig {
     uint8_t uuid[16];
     bool uuid_set;
     const char *name;
-    bool hpet, acpi, smm, usb;
+    bool hpet, acpi, smm, usb, vmport;
     bool rtc_localtime;
     int64_t rtc_start_s;   /* with rtc_start_given: what the RTC shows at start, seconds since 1970; else the host's time */
     bool rtc_start_given;

@@ -201,13 +201,6 @@ static bool main_start(Options *o, Error **errp)
     return true;
 }
 
-static void main_hint_display(const Options *o)
-{
-    if (!o->nographic && !o->display_none && !o->vncs->len && !o->daemonize && o->default_devices && isatty(2)) {
-        info_report("no display is shown: -vnc :0 serves one, -nographic shows the serial console here");
-    }
-}
-
 static int main_run(Options *o)
 {
     if (!o->start_paused) {
@@ -254,7 +247,6 @@ int main(int argc, char **argv)
         }
         return 1;
     }
-    main_hint_display(&o);
     if (o.daemonize) {
         daemon_ready();
     }

@@ -278,7 +278,7 @@ static bool opt_nographic(void *p, const char *value, Error **errp)
 static bool opt_display(void *p, const char *value, Error **errp)
 {
     if (options_is_help(value)) {
-        return options_print(p, opthelp_text, "Displays:\nnone\nvnc\n");
+        return options_print(p, optdisplay_help, NULL);
     }
     return optdisplay_display(p, value, errp);
 }
@@ -670,8 +670,15 @@ static const Option options_table[] = {
 
     { "nographic", NULL, "no graphics; serial port and monitor on this terminal (Ctrl-A h: help, Ctrl-A x: leave)",
       DISPLAY, opt_nographic },
-    { "display", "none | vnc=ADDRESS", "the display (help lists them)", DISPLAY, opt_display },
-    { "vnc", "[HOST]:N[,to=N][,password=on][,websocket=on|[HOST:]PORT][,share=allow-exclusive|force-shared|ignore]\n"
+    { "display", "none | sdl[,full-screen=on][,window-close=on|off|powerdown][,...] | curses | vnc=ADDRESS",
+      "the display (help lists them)", DISPLAY, opt_display },
+    { "sdl", NULL, "as -display sdl", DISPLAY, optdisplay_sdl },
+    { "curses", NULL, "as -display curses: text modes in this terminal (Alt-1 to Alt-9: other consoles)", DISPLAY,
+      optdisplay_curses },
+    { "full-screen", NULL, "the window fills the screen (Ctrl-Alt-F: back)", DISPLAY, optdisplay_full_screen },
+    { "alt-grab", NULL, "hot keys with Ctrl-Alt-Shift instead of Ctrl-Alt", DISPLAY, optdisplay_alt_grab },
+    { "ctrl-grab", NULL, "hot keys with the right Ctrl instead of Ctrl-Alt", DISPLAY, optdisplay_ctrl_grab },
+    { "vnc", "[HOST]:N[,to=N][,password=on][,websocket=on|[HOST:]PORT][,share=allow-exclusive|force-shared|ignore]"
       "[,reverse=on][,power-control=on][,display=DEVICE][,head=N][,id=ID] | unix:PATH[,...] | none",
       "a VNC server, on port 5900 + N", DISPLAY, optdisplay_vnc },
     { "k", "LAYOUT", "keyboard layout, for VNC viewers that do not tell keys' places, and for `type` [us]", DISPLAY,
@@ -713,9 +720,7 @@ static const Option options_table[] = {
     { "qtest-log", "FILE", "log of that", EXPERT, opt_qtest_log },
     { "dump-options", NULL, "this table, tab-separated", EXPERT, opt_dump },
 
-    { "sdl", NULL, "SDL display", LATER, opt_later_display },
     { "spice", "OPTIONS", "SPICE display", LATER, opt_later_display },
-    { "full-screen", NULL, "full screen", LATER, opt_later_display },
     { "qmp", "DEVICE", "QMP monitor", LATER, opt_later },
     { "audiodev", "DRIVER,id=ID", "audio back ends", LATER, opt_later },
     { "usbdevice", "NAME", "USB devices", LATER, opt_later },

@@ -36,6 +36,8 @@ typedef struct Options {
     bool nographic, display_none, default_devices, snapshot, start_paused;
     bool daemonize, mem_lock, list_options;
     char *keymap; /* -k; NULL: us */
+    char *display; /* "sdl", "curses"; NULL: not said */
+    struct SdlConfig *sdl; /* never NULL */
     char *pidfile, *debugcon, *qtest, *qtest_log, *log_items, *log_file, *gdb;
     /* Something to print instead of running.  @topic belongs to it. */
     void (*print)(struct Options *o, const char *topic);
@@ -61,6 +63,12 @@ bool optargs_object(void *opaque, const char *value, Error **errp);
 bool optargs_drive(Options *o, const char *text, Error **errp);
 bool optargs_drive_file(Options *o, const char *interface, int index, bool cdrom, const char *file, Error **errp);
 bool optdisplay_vnc(void *opaque, const char *value, Error **errp); /* optdisplay.c */
+bool optdisplay_sdl(void *opaque, const char *value, Error **errp);
+bool optdisplay_curses(void *opaque, const char *value, Error **errp);
+bool optdisplay_full_screen(void *opaque, const char *value, Error **errp);
+bool optdisplay_alt_grab(void *opaque, const char *value, Error **errp);
+bool optdisplay_ctrl_grab(void *opaque, const char *value, Error **errp);
+void optdisplay_help(Options *o, const char *topic);
 bool optdisplay_keymap(void *opaque, const char *value, Error **errp);
 bool optdisplay_display(Options *o, const char *value, Error **errp);
 /* About memory (optmem.c). */

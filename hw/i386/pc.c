@@ -16,6 +16,7 @@
 #include "hw/i386/topology.h"
 #include "hw/ide/piix3-ide.h"
 #include "hw/input/i8042.h"
+#include "hw/input/vmmouse.h"
 #include "hw/intc/ioapic.h"
 #include "hw/misc/pcspk.h"
 #include "hw/misc/ferr.h"
@@ -214,13 +215,20 @@ static bool pc_create_isa_chips(PcBoard *b, Error **errp)
 {
     const MachineConfig *cfg = &b->m->cfg;
     IrqLine a20 = { .set = pc_a20_set, .opaque = b };
-    if (!i8237_create(b->isa, &b->m->as_mem, errp) || !i8042_create(b->isa, b->gsi[1], b->gsi[12], a20, errp) ||
+    Device *keyboard = i8042_create(b->isa, b->gsi[1], b->gsi[12], a20, errp);
+    if (!keyboard || !i8237_create(b->isa, &b->m->as_mem, errp) ||
         !port92_create(b->isa, a20, errp) || !ferr_create(b->isa, b->gsi[13], errp) ||
         !fdc_create(b->isa, cfg->floppy, cfg->has_floppy_drive, errp)) {
         return false;
     }
     for (unsigned i = 0; i < MAX_SERIAL_PORTS; i++) {
         if (cfg->serial[i] && !isa_serial_create(b->isa, i, cfg->serial[i], errp)) {
+            return false;
+        }
+    }
+    if (cfg->vmport) {
+        Device *vmport = vmport_create(b->isa, errp);
+        if (!vmport || !vmmouse_create(b->isa, vmport, keyboard, errp)) {
             return false;
         }
     }
