@@ -264,9 +264,10 @@ const JitRow *jit_vec_row(const Decoded *d)
 
 #define ROW_NO_ACCESS(name, emit) { name, emit, false, NO_ACCESS }
 const JitRow jit_rows_vec[] = {
-    JIT_ROW("andn", emit_form), JIT_ROW("bextr", emit_form), JIT_ROW("blsi", emit_form), JIT_ROW("blsmsk", emit_form), JIT_ROW("blsr", emit_form),
-    JIT_ROW("bzhi", emit_form), JIT_ROW("mulx", emit_form), JIT_ROW("pdep", emit_form), JIT_ROW("pext", emit_form), JIT_ROW("rorx", emit_form),
-    JIT_ROW("sarx", emit_form), JIT_ROW("shlx", emit_form), JIT_ROW("shrx", emit_form), JIT_ROW("adcx", emit_form), JIT_ROW("adox", emit_form),
+    JIT_ROW("andn", emit_form), JIT_ROW("bextr", emit_form), JIT_ROW("blsi", emit_form), JIT_ROW("blsmsk", emit_form),
+    JIT_ROW("blsr", emit_form), JIT_ROW("bzhi", emit_form), JIT_ROW("mulx", emit_form), JIT_ROW("pdep", emit_form),
+    JIT_ROW("pext", emit_form), JIT_ROW("rorx", emit_form), JIT_ROW("sarx", emit_form), JIT_ROW("shlx", emit_form),
+    JIT_ROW("shrx", emit_form), JIT_ROW("adcx", emit_form), JIT_ROW("adox", emit_form),
     JIT_ROW("popcnt", emit_form), JIT_ROW("crc32", emit_form), JIT_ROW("movbe", emit_form), JIT_ROW("movnti", emit_form),
     JIT_ROW("lzcnt", emit_count), JIT_ROW("tzcnt", emit_count),
     ROW_NO_ACCESS("vzeroupper", emit_vzero), ROW_NO_ACCESS("vzeroall", emit_vzero), ROW_NO_ACCESS("emms", emit_emms),
