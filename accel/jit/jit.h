@@ -61,6 +61,7 @@ struct JitBlock {
     uint16_t dep_lo, dep_hi; /* the bytes of the page that it depends on: its own, and those whose flag use it looked at */
     uint16_t live_in;        /* FL_*: arithmetic flags that it may look at */
     uint16_t count;          /* instructions */
+    bool calls_c;            /* some instruction of it is its C function */
     bool dead;               /* found and linked no more */
     JitExit *in;             /* jumps to it */
     unsigned exit_count;
@@ -76,13 +77,14 @@ typedef struct JitChunk {
 
 typedef struct JitStats {
     uint64_t blocks, insns, insns_c, code_bytes; /* translated; of those insns, with a C call */
-    uint64_t calls_c, misses, crossings, mem_c, dispatches, links, entered, interp, invalidated, evictions;
+    uint64_t calls_c, misses, crossings, mem_c, dispatches, links, entered, interp, invalidated, evictions, verified;
 } JitStats;
 
 typedef const uint8_t *JitHelper(X86Cpu *cpu, void *arg, uint64_t val);
 
 typedef struct JitCpu {
     X86Cpu *cpu;
+    void *verify;            /* verify=on: verify.c; else NULL */
     BlockCache *interp;      /* single steps and debuggers */
     ExecMem mem;
     JitChunk chunks[JIT_CHUNKS];
@@ -143,6 +145,10 @@ void jit_blocks(X86Cpu *cpu, JitCpu *j);
 /* stats.c */
 void jit_stats_call(JitCpu *j, const char *mnemonic);
 void jit_stats_print(JitCpu *j);
+
+/* verify.c */
+void *jit_verify_new(void);
+void jit_verify(JitCpu *j, JitBlock *b); /* instead of entering it; regs[R_RIP] is the page's address.  May raise. */
 
 /* perfmap.c */
 bool jit_perfmap_open(Error **errp);

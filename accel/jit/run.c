@@ -21,6 +21,7 @@
 
 static struct {
     size_t bytes;
+    bool verify;
     GMutex lock;
     GPtrArray *cpus; /* guarded by lock: whom written code concerns */
 } jit = { .bytes = JIT_BYTES_DEFAULT };
@@ -124,7 +125,7 @@ static bool events_wait(const X86Cpu *cpu)
 
 static const uint8_t *next_code(X86Cpu *cpu)
 {
-    if (events_wait(cpu)) {
+    if (events_wait(cpu) || jit_of(cpu)->verify) {
         return NULL;
     }
     JitBlock *b = jit_next(jit_of(cpu), cpu);
@@ -259,7 +260,11 @@ void jit_blocks(X86Cpu *cpu, JitCpu *j)
 
     if (b) {
         j->stats.entered++;
-        j->enter(cpu, b->code);
+        if (G_UNLIKELY(j->verify)) {
+            jit_verify(j, b);
+        } else {
+            j->enter(cpu, b->code);
+        }
     } else if (cpu->vcpu.debug.count || log_on(LOG_EXEC | LOG_CPU)) {
         interp_chain(cpu, j->interp);
     } else if (run_wanted(cpu)) {
@@ -339,12 +344,13 @@ static bool jit_probe(char **why)
 
 static bool jit_init(struct KeyVal *options, Error **errp)
 {
-    static const char *const known[] = { "tb-size", "perfmap", NULL };
+    static const char *const known[] = { "tb-size", "perfmap", "verify", NULL };
     uint64_t mib = JIT_BYTES_DEFAULT / MiB;
     bool perfmap = false;
 
     if (!keyval_get_uint(options, "tb-size", JIT_BYTES_MIN / MiB, JIT_BYTES_MAX / MiB, &mib, errp) ||
-        !keyval_get_bool(options, "perfmap", &perfmap, errp) || !keyval_finish(options, "accelerator", known, errp)) {
+        !keyval_get_bool(options, "perfmap", &perfmap, errp) ||
+        !keyval_get_bool(options, "verify", &jit.verify, errp) || !keyval_finish(options, "accelerator", known, errp)) {
         return false;
     }
     if (perfmap && !jit_perfmap_open(errp)) {
@@ -376,6 +382,11 @@ static void jit_code_written(RamBlock *ram, uint64_t off, uint64_t len)
 
 static bool jit_vcpu_init(Vcpu *v, Error **errp)
 {
+    if (jit.verify && v->index) {
+        error_set(errp, "-accel jit,verify=on runs one vCPU only: others would see memory that is written, taken back and written again");
+        error_add_hint(errp, "Use -smp 1.");
+        return false;
+    }
     JitCpu *j = g_new0(JitCpu, 1);
 
     j->cpu = x86_cpu(v);
@@ -386,6 +397,7 @@ static bool jit_vcpu_init(Vcpu *v, Error **errp)
         return false;
     }
     j->interp = block_cache_new();
+    j->verify = jit.verify ? jit_verify_new() : NULL;
     mmu_init(x86_cpu(v));
     v->accel = j;
     g_mutex_lock(&jit.lock);
@@ -414,6 +426,7 @@ static void jit_vcpu_destroy(Vcpu *v)
     mmu_destroy(x86_cpu(v));
     block_cache_free(j->interp);
     jit_cache_destroy(j);
+    g_free(j->verify);
     g_array_free(j->written, TRUE);
     g_free(j);
     v->accel = NULL;

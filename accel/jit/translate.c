@@ -60,7 +60,7 @@ static uint16_t flags_used_at(JitTr *t, int64_t rel)
     uint16_t live = 0, open = FL_ARITH;
     JitInsn j;
 
-    if (!jit_target_in_page(t, rel)) {
+    if (!jit_target_in_page(t, rel) || t->jit->verify) {
         return FL_ARITH;
     }
     unsigned off = (unsigned)rel;
@@ -87,7 +87,7 @@ static void decode_block(JitTr *t, unsigned off)
     while (t->count < JIT_MAX_INSNS) {
         JitInsn *j = &t->insns[t->count];
 
-        if (!decode_at(t, off, j)) {
+        if (!decode_at(t, off, j) || (t->jit->verify && t->count && !j->row)) {
             return;
         }
         j->live_target = 0;
@@ -123,6 +123,7 @@ void jit_call_c(JitTr *t, JitInsn *j)
     t->fl_mem = true;
     t->fl_host = false;
     jit_groups_end(t);
+    t->b->calls_c = true;
     t->jit->stats.insns_c++;
 }
 
