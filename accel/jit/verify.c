@@ -76,17 +76,27 @@ static bool verify_access(Verify *v, uint64_t lin, unsigned size, bool write)
     return true;
 }
 
+static uint64_t verify_ea(const X86Cpu *cpu, const Insn *i, const Decoded *d)
+{
+    bool absolute = d->map == 0 && (d->opcode & 0xfc) == 0xa0 && !d->vex; /* the only ones of 64 bits */
+
+    return absolute ? (i->addrsize == 8 ? i->imm : (uint32_t)i->imm) : insn_ea(cpu, i);
+}
+
 /* What the next instruction will touch.  False: it cannot be undone. */
 static bool verify_foresee(Verify *v, const Insn *i, const Decoded *d)
 {
     X86Cpu *cpu = v->cpu;
     const JitRow *row = jit_row_find(d->mnemonic);
-    uint64_t mask = cpu->mode & MODE_CODE64 ? UINT64_MAX : UINT32_MAX, base = cpu->regs[R_RIP];
-    bool ok = row && !(d->flags_read & v->undefined);
+    uint64_t mask = cpu->mode & MODE_CODE64 ? UINT64_MAX : UINT32_MAX;
+    bool to_next = d->nops == 1 && d->op[0].kind == OPND_REL && !i->imm; /* taken or not looks the same */
+    bool ok = row && !(d->flags_read & v->undefined) && !to_next;
+
+    cpu->insn = i; /* for exceptions */
 
     for (unsigned k = 0; ok && row->access != NO_ACCESS && k < d->nops; k++) {
         if (d->op[k].kind == OPND_MEM && (d->op[k].read || d->op[k].write)) {
-            ok = verify_access(v, (insn_ea(cpu, i) + cpu->lin_base[i->seg]) & mask, d->op[k].size, d->op[k].write);
+            ok = verify_access(v, (verify_ea(cpu, i, d) + cpu->lin_base[i->seg]) & mask, d->op[k].size, d->op[k].write);
         }
     }
     if (ok && row->access == STACK_PUSH) {
@@ -95,7 +105,7 @@ static bool verify_foresee(Verify *v, const Insn *i, const Decoded *d)
         ok = verify_access(v, cpu->regs[row->access == STACK_POP ? R_RSP : R_RBP] & mask, d->opsize, false);
     }
     v->undefined = (uint16_t)((v->undefined & ~d->flags_set) | d->flags_undefined);
-    g_assert(base == cpu->regs[R_RIP]);
+    cpu->insn = NULL;
     return ok;
 }
 
