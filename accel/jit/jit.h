@@ -94,6 +94,7 @@ typedef struct JitCpu {
     GHashTable *pages;       /* host page address -> list of blocks */
     struct { uint32_t mode; JitEntry *table; } tables[JIT_MODES];
     unsigned next_table;
+    uint32_t table_mode;     /* what cpu->jit_table is for */
     /* generated once */
     void (*enter)(X86Cpu *cpu, const uint8_t *code);
     const uint8_t *leave;    /* with guest registers in host registers and an exact RIP in r10 */
@@ -125,6 +126,7 @@ void jit_cache_flush(JitCpu *j);
 JitBlock *jit_cache_find(JitCpu *j, const uint8_t *host, uint32_t mode);
 void jit_cache_add(JitCpu *j, JitBlock *b);
 void jit_cache_select_table(JitCpu *j, uint32_t mode); /* cpu->jit_table for this mode */
+const uint8_t *jit_cache_code(const X86Cpu *cpu, const uint8_t *host); /* from the inline table; NULL: not there */
 void jit_cache_enter(JitCpu *j, JitBlock *b);          /* notes it in the inline table */
 JitChunk *jit_cache_room(JitCpu *j);                   /* a chunk with room for one more block; may evict */
 void *jit_cache_alloc(JitChunk *c, size_t bytes);      /* lives as long as the chunk's code */

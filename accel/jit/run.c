@@ -123,10 +123,39 @@ static bool events_wait(const X86Cpu *cpu)
     return atomic_load_explicit(&cpu->vcpu.events, memory_order_acquire);
 }
 
+/* The same when the TLB and the inline table know the way: the usual case.  NULL: not so. */
+static const uint8_t *quick_code(JitCpu *j, X86Cpu *cpu)
+{
+    uint64_t lin = cpu->regs[R_RIP] + cpu->lin_base[SEG_CS];
+
+    if (!(cpu->mode & MODE_CODE64) || cpu->mode != j->table_mode || !run_wanted(cpu)) {
+        return NULL;
+    }
+    const TlbEntry *e = tlb_entry(cpu, lin);
+    const uint8_t *host = (const uint8_t *)(lin + e->addend);
+
+    if (e->exec != (lin & ~(uint64_t)0xfff)) {
+        return NULL;
+    }
+    const uint8_t *code = jit_cache_code(cpu, host);
+
+    if (code) {
+        flags_to_memory(cpu);
+        pages_check(j, cpu);
+        cpu->regs[R_RIP] = lin & ~(uint64_t)0xfff;
+    }
+    return code;
+}
+
 static const uint8_t *next_code(X86Cpu *cpu)
 {
     if (events_wait(cpu) || jit_of(cpu)->verify) {
         return NULL;
+    }
+    const uint8_t *code = quick_code(jit_of(cpu), cpu);
+
+    if (code) {
+        return code;
     }
     JitBlock *b = jit_next(jit_of(cpu), cpu);
 
@@ -256,9 +285,13 @@ const uint8_t *jit_help_call_finish(X86Cpu *cpu, void *arg, uint64_t target)
 
 void jit_blocks(X86Cpu *cpu, JitCpu *j)
 {
-    JitBlock *b = jit_next(j, cpu);
+    const uint8_t *code = j->verify ? NULL : quick_code(j, cpu);
+    JitBlock *b = code ? NULL : jit_next(j, cpu);
 
-    if (b) {
+    if (code) {
+        j->stats.entered++;
+        j->enter(cpu, code);
+    } else if (b) {
         j->stats.entered++;
         if (G_UNLIKELY(j->verify)) {
             jit_verify(j, b);

@@ -28,7 +28,18 @@ void jit_rows_init(void)
 
 const JitRow *jit_row_find(const char *mnemonic)
 {
-    return mnemonic ? g_hash_table_lookup(rows, mnemonic) : NULL;
+    static _Thread_local struct { const char *mnemonic; const JitRow *row; } seen[512]; /* by the decoder's own pointer */
+
+    if (!mnemonic) {
+        return NULL;
+    }
+    unsigned at = (unsigned)((uintptr_t)mnemonic >> 2) % G_N_ELEMENTS(seen);
+
+    if (seen[at].mnemonic != mnemonic) {
+        seen[at].mnemonic = mnemonic;
+        seen[at].row = g_hash_table_lookup(rows, mnemonic);
+    }
+    return seen[at].row;
 }
 
 /* --- decoding ------------------------------------------------------------------------------------------------- */
@@ -64,7 +75,13 @@ static uint16_t flags_used_at(JitTr *t, int64_t rel)
         return FL_ARITH;
     }
     unsigned off = (unsigned)rel;
+    const JitBlock *known = jit_cache_find(t->jit, t->page + off, t->mode);
 
+    if (known) {
+        t->b->dep_lo = MIN(t->b->dep_lo, known->dep_lo);
+        t->b->dep_hi = MAX(t->b->dep_hi, known->dep_hi);
+        return known->live_in;
+    }
     for (unsigned k = 0; k < SCAN_INSNS && open; k++) {
         if (!decode_at(t, off, &j)) {
             break;

@@ -5,8 +5,9 @@
  * Blocks are not linked then, end before an instruction that is its C function in both engines, and leave with all flags in memory.
  * Before each instruction the bytes that it will write are noted, so that the interpreter's run can be undone.  Not compared,
  * because it cannot be undone or repeated: an access to I/O, to a page with code, or across pages; a block in which some form is
- * by its C function.  Accessed and dirty bits of page tables that the first run sets are not taken back.  Nor compared: flags that the architecture leaves undefined, and blocks that go on to look at such.  What devices write meanwhile
- * may look like a difference: only one that comes back three times counts.  One vCPU only.
+ * by its C function.  Nor flags that the architecture leaves undefined, and blocks that go on to look at such.  Accessed and dirty
+ * bits of page tables that the first run sets are not taken back.  What devices write meanwhile may look like a difference: only
+ * one that comes back three times counts.  One vCPU only.
  */
 #include "util/osdep.h"
 #include "accel/jit/translate.h"
