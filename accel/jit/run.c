@@ -16,7 +16,7 @@
 #include <sys/utsname.h>
 
 #define JIT_BYTES_DEFAULT (64 * MiB) /* of code, a vCPU; pages are given as they are first used */
-#define JIT_BYTES_MIN (2 * MiB)
+#define JIT_BYTES_MIN (8 * MiB) /* each part of each chunk holds some blocks of the greatest size */
 #define JIT_BYTES_MAX (1 * GiB)
 
 static struct {
