@@ -47,7 +47,6 @@ static bool branch_jmp_indirect(JitTr *t, JitInsn *j)
     } else if (d->op[0].kind == OPND_GPR) {
         unsigned h = jit_reg_host(d->op[0].reg >> 3);
 
-        jit_flags_before_clobber(t, j);
         if (h == H_NONE) {
             emit_rm(t->e, 0x8b, S0, jit_reg_mem(d->op[0].reg >> 3), size == 8);
         } else {
@@ -56,6 +55,7 @@ static bool branch_jmp_indirect(JitTr *t, JitInsn *j)
     } else {
         return false;
     }
+    jit_flags_before_clobber(t, j);
     jit_exit_indirect(t, jit_slot(t, j), t->jit->call_c, 0);
     return true;
 }
@@ -85,7 +85,7 @@ static void push_next(JitTr *t, JitInsn *j)
     HostMem m = jit_mem_stack(t, j, -size, (unsigned)size, ACC_WRITE);
 
     emit_rm(t->e, 0x8b, S2, jit_reg_mem(R_RIP), true);
-    emit_ri(t->e, 0, S2, j->i.off + j->i.len, w);
+    emit_rm(t->e, 0x8d, S2, host_mem(S2, j->i.off + j->i.len), w); /* flags may be live */
     emit_rm(t->e, 0x89, S2, m, w);
 }
 
@@ -115,6 +115,7 @@ static bool branch_call_indirect(JitTr *t, JitInsn *j)
             emit_rr(t->e, 0x8b, S0, h, size == 8);
         }
     }
+    jit_flags_before_clobber(t, j);
     jit_exit_indirect(t, jit_slot(t, j), t->jit->call_finish, -(int32_t)size);
     return true;
 }
@@ -143,6 +144,7 @@ static bool branch_ret(JitTr *t, JitInsn *j)
         return false;
     }
     emit_rm(t->e, 0x8b, S0, jit_mem_stack(t, j, 0, size, ACC_READ), size == 8);
+    jit_flags_before_clobber(t, j);
     jit_exit_indirect(t, jit_slot(t, j), t->jit->call_c, (int32_t)(size + (uint16_t)(j->d.opcode == 0xc2 ? j->i.imm : 0)));
     return true;
 }

@@ -153,6 +153,10 @@ void jit_cache_add(JitCpu *j, JitBlock *b)
 
 void jit_cache_select_table(JitCpu *j, uint32_t mode)
 {
+    if (j->cpu->jit_table && j->table_mode == mode) {
+        return;
+    }
+    j->table_mode = mode;
     for (unsigned k = 0; k < JIT_MODES; k++) {
         if (j->tables[k].table && j->tables[k].mode == mode) {
             j->cpu->jit_table = j->tables[k].table;
@@ -165,6 +169,13 @@ void jit_cache_select_table(JitCpu *j, uint32_t mode)
     j->tables[k].table = g_new0(JitEntry, 1u << JIT_TABLE_BITS);
     j->tables[k].mode = mode;
     j->cpu->jit_table = j->tables[k].table;
+}
+
+const uint8_t *jit_cache_code(const X86Cpu *cpu, const uint8_t *host)
+{
+    const JitEntry *e = &cpu->jit_table[table_index(host)];
+
+    return e->host == host ? e->code : NULL;
 }
 
 void jit_cache_enter(JitCpu *j, JitBlock *b)

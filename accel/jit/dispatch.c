@@ -40,7 +40,7 @@ void jit_exit_to(JitTr *t, JitInsn *j, int64_t rel, uint16_t live)
     if (live && !t->fl_mem) {
         jit_flags_save(t, t->e);
     }
-    if (!in_page) {
+    if (!in_page || t->jit->verify) {
         if (rel == (int32_t)rel) {
             emit_rm(t->e, 0x8b, S0, jit_reg_mem(R_RIP), true);
             emit_rm(t->e, 0x8d, S0, host_mem(S0, (int32_t)rel), jit_code64(t));
@@ -81,6 +81,13 @@ enum { JUMP_LIN = 0, JUMP_SALT = 8, JUMP_CODE = 16 };
 void jit_exit_indirect(JitTr *t, const JitSlot *slot, const uint8_t *slow, int32_t pop)
 {
     Emit *e = t->e, *c = t->cold;
+    if (t->jit->verify) { /* the run loop compares */
+        if (pop) {
+            emit_rm(e, 0x8d, G_SP, host_mem(G_SP, pop), jit_code64(t));
+        }
+        emit_jmp(e, t->jit->leave);
+        return;
+    }
     const uint8_t *full = jit_full_thunk(t->jit, pop), *not_here = emit_rx(c); /* S0 is the target */
 
     if (full) {

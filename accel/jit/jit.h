@@ -62,6 +62,7 @@ struct JitBlock {
     uint16_t dep_lo, dep_hi; /* the bytes of the page that it depends on: its own, and those whose flag use it looked at */
     uint16_t live_in;        /* FL_*: arithmetic flags that it may look at */
     uint16_t count;          /* instructions */
+    bool calls_c;            /* some instruction of it is its C function */
     bool dead;               /* found and linked no more */
     JitExit *in;             /* jumps to it */
     unsigned exit_count;
@@ -78,7 +79,7 @@ typedef struct JitChunk {
 
 typedef struct JitStats {
     uint64_t blocks, insns, insns_c, code_bytes; /* translated; of those insns, with a C call */
-    uint64_t calls_c, misses, crossings, mem_c, dispatches, links, entered, interp, invalidated, evictions;
+    uint64_t calls_c, misses, crossings, mem_c, dispatches, links, entered, interp, invalidated, evictions, verified;
 } JitStats;
 
 typedef const uint8_t *JitHelper(X86Cpu *cpu, void *arg, uint64_t val);
@@ -88,6 +89,7 @@ enum { JIT_VEC_LOADS = 8 };
 
 typedef struct JitCpu {
     X86Cpu *cpu;
+    void *verify;            /* verify=on: verify.c; else NULL */
     BlockCache *interp;      /* single steps and debuggers */
     ExecMem mem;
     JitChunk chunks[JIT_CHUNKS];
@@ -97,6 +99,7 @@ typedef struct JitCpu {
     GHashTable *pages;       /* host page address -> list of blocks */
     struct { uint32_t mode; JitEntry *table; } tables[JIT_MODES];
     unsigned next_table;
+    uint32_t table_mode;     /* what cpu->jit_table is for */
     /* generated once */
     void (*enter)(X86Cpu *cpu, const uint8_t *code);
     const uint8_t *leave;    /* with guest registers in host registers and an exact RIP in r10 */
@@ -130,6 +133,7 @@ void jit_cache_flush(JitCpu *j);
 JitBlock *jit_cache_find(JitCpu *j, const uint8_t *host, uint32_t mode);
 void jit_cache_add(JitCpu *j, JitBlock *b);
 void jit_cache_select_table(JitCpu *j, uint32_t mode); /* cpu->jit_table for this mode */
+const uint8_t *jit_cache_code(const X86Cpu *cpu, const uint8_t *host); /* from the inline table; NULL: not there */
 void jit_cache_enter(JitCpu *j, JitBlock *b);          /* notes it in the inline table */
 JitChunk *jit_cache_room(JitCpu *j);                   /* a chunk with room for one more block; may evict */
 void *jit_cache_alloc(JitChunk *c, size_t bytes);      /* lives as long as the chunk's code */
@@ -156,6 +160,10 @@ uint8_t jit_vec_allowed(const X86Cpu *cpu); /* LIVE_*: what guest code may use w
 /* stats.c */
 void jit_stats_call(JitCpu *j, const char *mnemonic);
 void jit_stats_print(JitCpu *j);
+
+/* verify.c */
+void *jit_verify_new(void);
+void jit_verify(JitCpu *j, JitBlock *b); /* instead of entering it; regs[R_RIP] is the page's address.  May raise. */
 
 /* perfmap.c */
 bool jit_perfmap_open(Error **errp);

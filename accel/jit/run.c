@@ -16,11 +16,12 @@
 #include <sys/utsname.h>
 
 #define JIT_BYTES_DEFAULT (64 * MiB) /* of code, a vCPU; pages are given as they are first used */
-#define JIT_BYTES_MIN (2 * MiB)
+#define JIT_BYTES_MIN (8 * MiB) /* each part of each chunk holds some blocks of the greatest size */
 #define JIT_BYTES_MAX (1 * GiB)
 
 static struct {
     size_t bytes;
+    bool verify;
     GMutex lock;
     GPtrArray *cpus; /* guarded by lock: whom written code concerns */
 } jit = { .bytes = JIT_BYTES_DEFAULT };
@@ -122,10 +123,39 @@ static bool events_wait(const X86Cpu *cpu)
     return atomic_load_explicit(&cpu->vcpu.events, memory_order_acquire);
 }
 
+/* The same when the TLB and the inline table know the way: the usual case.  NULL: not so. */
+static const uint8_t *quick_code(JitCpu *j, X86Cpu *cpu)
+{
+    uint64_t lin = cpu->regs[R_RIP] + cpu->lin_base[SEG_CS];
+
+    if (!(cpu->mode & MODE_CODE64) || cpu->mode != j->table_mode || !run_wanted(cpu)) {
+        return NULL;
+    }
+    const TlbEntry *e = tlb_entry(cpu, lin);
+    const uint8_t *host = (const uint8_t *)(lin + e->addend);
+
+    if (e->exec != (lin & ~(uint64_t)0xfff)) {
+        return NULL;
+    }
+    const uint8_t *code = jit_cache_code(cpu, host);
+
+    if (code) {
+        flags_to_memory(cpu);
+        pages_check(j, cpu);
+        cpu->regs[R_RIP] = lin & ~(uint64_t)0xfff;
+    }
+    return code;
+}
+
 static const uint8_t *next_code(X86Cpu *cpu)
 {
-    if (events_wait(cpu)) {
+    if (events_wait(cpu) || jit_of(cpu)->verify) {
         return NULL;
+    }
+    const uint8_t *code = quick_code(jit_of(cpu), cpu);
+
+    if (code) {
+        return code;
     }
     JitBlock *b = jit_next(jit_of(cpu), cpu);
 
@@ -294,15 +324,25 @@ const uint8_t *jit_help_call_finish(X86Cpu *cpu, void *arg, uint64_t target)
 
 void jit_blocks(X86Cpu *cpu, JitCpu *j)
 {
-    JitBlock *b = cpu->jit_fault ? NULL : jit_next(j, cpu);
-
-    if (cpu->jit_fault) {
+    if (G_UNLIKELY(cpu->jit_fault)) {
         cpu->jit_fault = false;
         interp_insn(cpu, j->interp);
+        return;
+    }
+    jit_fault_thread(j);
+    const uint8_t *code = j->verify ? NULL : quick_code(j, cpu);
+    JitBlock *b = code ? NULL : jit_next(j, cpu);
+
+    if (code) {
+        j->stats.entered++;
+        j->enter(cpu, code);
     } else if (b) {
         j->stats.entered++;
-        jit_fault_thread(j);
-        j->enter(cpu, b->code);
+        if (G_UNLIKELY(j->verify)) {
+            jit_verify(j, b);
+        } else {
+            j->enter(cpu, b->code);
+        }
     } else if (cpu->vcpu.debug.count || log_on(LOG_EXEC | LOG_CPU)) {
         interp_chain(cpu, j->interp);
     } else if (run_wanted(cpu)) {
@@ -382,12 +422,13 @@ static bool jit_probe(char **why)
 
 static bool jit_init(struct KeyVal *options, Error **errp)
 {
-    static const char *const known[] = { "tb-size", "perfmap", NULL };
+    static const char *const known[] = { "tb-size", "perfmap", "verify", NULL };
     uint64_t mib = JIT_BYTES_DEFAULT / MiB;
     bool perfmap = false;
 
     if (!keyval_get_uint(options, "tb-size", JIT_BYTES_MIN / MiB, JIT_BYTES_MAX / MiB, &mib, errp) ||
-        !keyval_get_bool(options, "perfmap", &perfmap, errp) || !keyval_finish(options, "accelerator", known, errp)) {
+        !keyval_get_bool(options, "perfmap", &perfmap, errp) ||
+        !keyval_get_bool(options, "verify", &jit.verify, errp) || !keyval_finish(options, "accelerator", known, errp)) {
         return false;
     }
     if (perfmap && !jit_perfmap_open(errp)) {
@@ -420,6 +461,11 @@ static void jit_code_written(RamBlock *ram, uint64_t off, uint64_t len)
 
 static bool jit_vcpu_init(Vcpu *v, Error **errp)
 {
+    if (jit.verify && v->index) {
+        error_set(errp, "-accel jit,verify=on runs one vCPU only: others would see memory that is written, taken back and written again");
+        error_add_hint(errp, "Use -smp 1.");
+        return false;
+    }
     JitCpu *j = g_new0(JitCpu, 1);
 
     j->cpu = x86_cpu(v);
@@ -430,6 +476,7 @@ static bool jit_vcpu_init(Vcpu *v, Error **errp)
         return false;
     }
     j->interp = block_cache_new();
+    j->verify = jit.verify ? jit_verify_new() : NULL;
     mmu_init(x86_cpu(v));
     v->accel = j;
     g_mutex_lock(&jit.lock);
@@ -458,6 +505,7 @@ static void jit_vcpu_destroy(Vcpu *v)
     mmu_destroy(x86_cpu(v));
     block_cache_free(j->interp);
     jit_cache_destroy(j);
+    g_free(j->verify);
     g_array_free(j->written, TRUE);
     g_free(j);
     v->accel = NULL;

@@ -27,11 +27,21 @@ void jit_rows_init(void)
     }
 }
 
-static const JitRow *row_find(const Decoded *d)
+const JitRow *jit_row_find(const Decoded *d)
 {
-    const JitRow *r = d->mnemonic ? g_hash_table_lookup(rows, d->mnemonic) : NULL;
+    static _Thread_local struct { const char *mnemonic; const JitRow *row; } seen[512]; /* by the decoder's own pointer */
 
-    r = r ? r : jit_x87_row(d);
+    if (!d->mnemonic) {
+        return NULL;
+    }
+    unsigned at = (unsigned)((uintptr_t)d->mnemonic >> 2) % G_N_ELEMENTS(seen);
+
+    if (seen[at].mnemonic != d->mnemonic) {
+        seen[at].mnemonic = d->mnemonic;
+        seen[at].row = g_hash_table_lookup(rows, d->mnemonic);
+    }
+    const JitRow *r = seen[at].row ? seen[at].row : jit_x87_row(d);
+
     return r ? r : jit_vec_row(d);
 }
 
@@ -42,7 +52,7 @@ static bool decode_at(JitTr *t, unsigned off, JitInsn *j)
     if (off >= 0x1000 || decode_insn_full(t->cpu, t->page + off, MIN(15u, 0x1000 - off), (uint16_t)off, &j->i, &j->d) == DECODE_MORE) {
         return false;
     }
-    j->row = t->native && j->i.fn != op_ud ? row_find(&j->d) : NULL;
+    j->row = t->native && j->i.fn != op_ud ? jit_row_find(&j->d) : NULL;
     jit_flags_analyse(j);
     return true;
 }
@@ -64,11 +74,17 @@ static uint16_t flags_used_at(JitTr *t, int64_t rel)
     uint16_t live = 0, open = FL_ARITH;
     JitInsn j;
 
-    if (!jit_target_in_page(t, rel)) {
+    if (!jit_target_in_page(t, rel) || t->jit->verify) {
         return FL_ARITH;
     }
     unsigned off = (unsigned)rel;
+    const JitBlock *known = jit_cache_find(t->jit, t->page + off, t->mode);
 
+    if (known) {
+        t->b->dep_lo = MIN(t->b->dep_lo, known->dep_lo);
+        t->b->dep_hi = MAX(t->b->dep_hi, known->dep_hi);
+        return known->live_in;
+    }
     for (unsigned k = 0; k < SCAN_INSNS && open; k++) {
         if (!decode_at(t, off, &j)) {
             break;
@@ -91,7 +107,7 @@ static void decode_block(JitTr *t, unsigned off)
     while (t->count < JIT_MAX_INSNS) {
         JitInsn *j = &t->insns[t->count];
 
-        if (!decode_at(t, off, j)) {
+        if (!decode_at(t, off, j) || (t->jit->verify && t->count && !j->row)) {
             return;
         }
         j->live_target = 0;
@@ -128,6 +144,7 @@ void jit_call_c(JitTr *t, JitInsn *j)
     t->fl_host = false;
     t->vec = 0;
     jit_groups_end(t);
+    t->b->calls_c = true;
     t->jit->stats.insns_c++;
 }
 

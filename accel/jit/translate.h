@@ -31,6 +31,7 @@ typedef struct JitRow {
 extern const JitRow jit_rows_int[], jit_rows_branch[], jit_rows_stack[], jit_rows_vec[];
 const JitRow *jit_vec_row(const Decoded *d); /* for what no table names; NULL: not a vector instruction */
 const JitRow *jit_x87_row(const Decoded *d);
+const JitRow *jit_row_find(const Decoded *d); /* NULL: by its C function */
 void jit_rows_init(void);
 
 struct JitInsn {

@@ -482,6 +482,7 @@ static DecodeResult decode_one(X86Cpu *cpu, const uint8_t *bytes, unsigned len, 
     d.gprs_written = decode_written(&z, ops);
     if (z.cpu_flags) {
         d.flags_read = decode_flag_bits(z.cpu_flags->tested);
+        d.flags_undefined = decode_flag_bits(z.cpu_flags->undefined);
         d.flags_set = decode_flag_bits(z.cpu_flags->modified | z.cpu_flags->set_0 | z.cpu_flags->set_1 | z.cpu_flags->undefined);
     }
     *full = d;

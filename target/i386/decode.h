@@ -38,6 +38,7 @@ typedef struct Decoded {
     uint64_t imm2;     /* second immediate (ENTER) */
     uint16_t gprs_written; /* bit n: general-purpose register n may change, implicit ones too */
     uint16_t flags_read, flags_set; /* arithmetic flags (FL_*) that may be looked at; that may change (undefined ones too) */
+    uint16_t flags_undefined;
     uint32_t mode;     /* MODE_* at decode time */
     const char *mnemonic;
 } Decoded;
