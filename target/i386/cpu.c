@@ -249,6 +249,22 @@ static uint32_t cpu_op_cpuid_features(Vcpu *v, uint32_t *edx1, uint32_t *ecx1)
     return cpuid_signature(cpu);
 }
 
+static const uint8_t cpu_io_registers[6] = { R_RAX, R_RBX, R_RCX, R_RDX, R_RSI, R_RDI };
+
+static void cpu_op_get_io_registers(Vcpu *v, uint32_t regs[6])
+{
+    for (unsigned i = 0; i < 6; i++) {
+        regs[i] = (uint32_t)x86_cpu(v)->regs[cpu_io_registers[i]];
+    }
+}
+
+static void cpu_op_set_io_registers(Vcpu *v, const uint32_t regs[6])
+{
+    for (unsigned i = 1; i < 6; i++) {
+        x86_cpu(v)->regs[cpu_io_registers[i]] = regs[i];
+    }
+}
+
 const TargetOps target_ops = {
     .vcpu_new = cpu_op_new,
     .vcpu_free = cpu_op_free,
@@ -269,5 +285,7 @@ const TargetOps target_ops = {
     .gdb_write = gdb_write,
     .set_pc = gdb_set_pc,
     .cpuid_features = cpu_op_cpuid_features,
+    .get_io_registers = cpu_op_get_io_registers,
+    .set_io_registers = cpu_op_set_io_registers,
     .tsc_to_ns = cpu_op_tsc_to_ns,
 };

@@ -118,7 +118,7 @@ typedef struct X87State {
     uint32_t fx_mxcsr, fx_mxcsr_mask;
     uint8_t st[8][16]; /* by stack position: st[0] is ST(0); 10 bytes each */
     uint8_t fx_rest[512 - 160];
-} __attribute__((aligned(16))) X87State;
+} __attribute__((aligned(64))) X87State; /* XSAVE's area wants 64 */
 
 typedef union VecReg {
     uint8_t b[64];
@@ -126,6 +126,12 @@ typedef union VecReg {
     uint32_t d[16];
     uint64_t q[8];
 } __attribute__((aligned(64))) VecReg;
+
+/* X86Cpu.vec_live.  LIVE_AVX comes with LIVE_SSE. */
+enum { LIVE_SSE = 1, LIVE_AVX = 2, LIVE_X87 = 4 /* MMX too */ };
+#define JIT_X87_NOTED (1u << 31)
+#define JIT_PAGES 24 /* X86Cpu.jit_pages */
+#define JIT_JUMPS 1024 /* X86Cpu.jit_jumps */
 
 struct CpuModel; /* models.h: family, features, caches */
 
@@ -140,7 +146,23 @@ struct X86Cpu {
     uint64_t tlb_mask;      /* its size: (entries - 1) * sizeof(TlbEntry) */
     struct JitEntry *jit_table; /* for generated code: blocks by host address of their bytes, of the current mode (accel/jit) */
     void *jit_host_sp;      /* the thread's own stack while generated code runs */
+    /*
+     * For generated code: the page that was last reached through each base register (and other places, accel/jit/mem.c): tags and
+     * addend copied from the TLB.  Cleared when a C function that it called has changed tlb_epoch or tlb_way.
+     */
+    struct { uint64_t read[JIT_PAGES], write[JIT_PAGES], addend[JIT_PAGES]; } jit_pages;
+    uint64_t jit_salt;      /* valid entries of jit_jumps have this one */
+    struct { uint64_t lin, salt; const void *code; uint64_t pad; } jit_jumps[JIT_JUMPS];
+    uint64_t jit_group[8];  /* addends of pages that the current block has looked up */
+    uint64_t jit_insns;     /* executed, with -d jit-stats */
     uint64_t jit_tmp;       /* between two accesses of one instruction */
+    const void *jit_next;   /* where generated code goes on after a C helper */
+    const void *jit_vec_to; /* where generated code goes on after loading vector state */
+    uint64_t jit_x87_page;  /* the last x87 instruction's page address and, with JIT_X87_NOTED, opcode and offset: not yet in fip, fop */
+    uint32_t jit_x87_note;
+    uint8_t vec_live;       /* LIVE_*: which of the guest's vector state is in the host's registers */
+    uint8_t vec_was;        /* the same before the current C helper saved it */
+    bool jit_fault;         /* a host signal ended generated code: RIP's instruction goes to the interpreter */
     const Insn *insn;       /* being executed: for exceptions */
     const Insn *insn_end;   /* where the current block ends: moved up by what must leave it after this instruction */
     uint32_t eflags;        /* without FL_ARITH bits (0), bit 1 set */
@@ -163,6 +185,7 @@ struct X86Cpu {
     bool a20;               /* gate open */
     bool nmi_blocked, smm;
     X87State x87;
+    uint64_t x87_header[8]; /* XSAVE's, behind its FXSAVE image: for generated code */
     uint64_t fip, fdp;      /* of the last x87 instruction: offsets; selectors beside them */
     uint16_t fop, fcs, fds;
     uint32_t mxcsr;
@@ -187,6 +210,7 @@ struct X86Cpu {
     uint32_t dbg_hits;      /* DR6 bits of traps to report after the current instruction */
     bool wait_sipi;         /* halted by INIT */
     bool shutdown;          /* triple fault: nothing but INIT, NMI and reset is taken */
+    unsigned pauses;        /* PAUSE instructions: op-misc.c */
     bool monitor_armed;     /* MONITOR was executed */
     uint64_t msr_misc[64];  /* MSRs that are merely kept: msr.c */
     CpuTopology topo;

@@ -190,6 +190,21 @@ static bool exc_take_sipi(X86Cpu *cpu)
     return true;
 }
 
+void x86_take_start(X86Cpu *cpu)
+{
+    if ((atomic_load(&cpu->vcpu.events) & VCPU_EV_INIT) && !cpu->smm) {
+        exc_take_init(cpu);
+    }
+    if (!(atomic_load(&cpu->vcpu.events) & VCPU_EV_SIPI)) {
+        return;
+    }
+    if (cpu->wait_sipi) {
+        exc_take_sipi(cpu);
+    } else {
+        vcpu_event_clear(&cpu->vcpu, VCPU_EV_SIPI); /* ignored unless waiting for it */
+    }
+}
+
 static bool exc_take_intr(X86Cpu *cpu)
 {
     const VcpuIntc *intc = cpu->vcpu.intc;

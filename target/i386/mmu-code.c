@@ -11,6 +11,7 @@
 #include "util/osdep.h"
 #include "target/i386/mmu-int.h"
 #include "util/mainloop.h"
+#include "util/timer.h"
 #include <sched.h>
 
 void mmu_serve_flush(X86Cpu *cpu)
@@ -52,23 +53,27 @@ static void drop_write_tag(TlbEntry *e, const TlbPhys *p, void *opaque)
     }
 }
 
-/* @self: the vCPU that waits; NULL: the main thread. */
-static void wait_for_flush(X86Cpu *self, X86Cpu *other)
+/* @self: the vCPU that waits, as long as it takes; NULL: the main thread, which gives up at @deadline (false). */
+static bool wait_for_flush(X86Cpu *self, X86Cpu *other, int64_t deadline)
 {
     unsigned before = atomic_load(&other->tlb_acks);
 
     vcpu_event_set(&other->vcpu, VCPU_EV_TLB);
     for (unsigned spins = 0; atomic_load(&other->tlb_acks) == before; spins++) {
         if (!atomic_load(&other->vcpu.in_run) || atomic_load(&other->quiet)) {
-            return;
+            return true;
         }
         if (self && (atomic_load(&self->vcpu.events) & VCPU_EV_TLB)) {
             mmu_serve_flush(self);
         }
         if (spins > 100) {
+            if (!self && clock_ns(CLOCK_KIND_REALTIME) > deadline) {
+                return false;
+            }
             sched_yield();
         }
     }
+    return true;
 }
 
 /*
@@ -87,7 +92,7 @@ static void drop_direct_writers(X86Cpu *cpu, RamBlock *ram, uint64_t page_off)
         Vcpu *v = vcpu_get(i);
 
         if (v != &cpu->vcpu) {
-            wait_for_flush(cpu, x86_cpu(v));
+            wait_for_flush(cpu, x86_cpu(v), 0);
         }
     }
 }
@@ -141,12 +146,17 @@ void mmu_code_written(RamBlock *ram, uint64_t off, uint64_t len)
  * Pages are clean again: fast write tags go.  A vCPU enters one only for a page that is dirty, so those from before the
  * bits were cleared are gone when each vCPU has served its flush.
  */
-static void mmu_dirty_cleared(RamBlock *ram, uint64_t off, uint64_t len)
+#define DIRTY_PATIENCE_NS (10 * NS_PER_MS) /* a vCPU whose thread does not get a processor must not stop the main thread */
+static bool mmu_dirty_cleared(RamBlock *ram, uint64_t off, uint64_t len)
 {
+    int64_t deadline = clock_ns(CLOCK_KIND_REALTIME) + DIRTY_PATIENCE_NS;
+    bool all = true;
+
     (void)ram, (void)off, (void)len;
     for (unsigned i = 0; i < vcpu_count(); i++) {
-        wait_for_flush(NULL, x86_cpu(vcpu_get(i)));
+        all &= wait_for_flush(NULL, x86_cpu(vcpu_get(i)), deadline);
     }
+    return all;
 }
 
 static const RamDirtyHooks mmu_dirty_hooks = { .cleared = mmu_dirty_cleared };
