@@ -375,10 +375,10 @@ static void table_make_room(TlbSet *set, TlbTable *t)
 TlbEntry *tlb_put(X86Cpu *cpu, unsigned way, const TlbEntry *e, const TlbPhys *p)
 {
     TlbTable *t = tlb_table(cpu, way);
-    uint32_t slots = t->slots;
+    const void *memory = t->memory;
 
     table_make_room(cpu->tlb_set, t);
-    if (slots != t->slots) {
+    if (memory != t->memory) { /* of another size, or of the same without what was gone */
         table_show(cpu, way);
     }
     table_enter(t, e, p);

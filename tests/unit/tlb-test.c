@@ -389,6 +389,23 @@ TEST(contexts_that_stay_away_cost_nothing)
     CHECK(cpu->tlb_set->slots < 1024);
 }
 
+/* Entries that are dropped one by one leave room that a table finds again; what is looked up stays the table itself. */
+TEST(entries_that_come_and_go)
+{
+    X86Cpu *cpu = big_space();
+    const TlbTable *t = tlb_table(cpu, cpu->tlb_way);
+    uint32_t slots = 0;
+
+    for (unsigned k = 0; k < BIG_PAGES; k++) {
+        mem_load(cpu, BIG + (uint64_t)k * 0x1000, 8);
+        tlb_flush_page(cpu, BIG + (uint64_t)k * 0x1000);
+        CHECK(cpu->tlb == t->entry);
+        CHECK_EQ(cpu->tlb_mask, (t->slots - 1) * sizeof(TlbEntry));
+        slots = MAX(slots, t->slots);
+    }
+    CHECK(slots <= 1024);
+}
+
 /* All large, one after the other: the sum stays bounded. */
 TEST(many_large_contexts_are_bounded)
 {
