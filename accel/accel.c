@@ -123,7 +123,7 @@ static const AccelClass *accel_usable(const char *name, bool *unknown, Error **e
 /* Options that scripts give to QEMU's tcg and that have no meaning here. */
 static void accel_ignore_tcg_options(KeyVal *kv)
 {
-    static const char *const ignored[] = { "thread", "tb-size", "split-wx" };
+    static const char *const ignored[] = { "thread", "split-wx", "tb-size" };
     for (unsigned i = 0; i < G_N_ELEMENTS(ignored); i++) {
         keyval_get(kv, ignored[i]);
     }

@@ -32,6 +32,8 @@ static struct {
     Vcpu *list[MAX_VCPUS]; /* entry i is constant once count > i */
     atomic_uint count;
     atomic_bool a20_off;
+    atomic_bool ignne;
+    IrqLine ferr; /* big lock */
     /* What those wait for who wait for vCPUs: any of them parked, ended or did work. */
     GMutex mutex;
     GCond changed;
@@ -452,4 +454,30 @@ void vcpus_set_a20(bool enabled)
 bool vcpus_a20(void)
 {
     return !atomic_load_explicit(&cpus.a20_off, memory_order_relaxed);
+}
+
+/* Errors of the x87. */
+
+void vcpus_connect_ferr(IrqLine line)
+{
+    assert(bql_held());
+    cpus.ferr = line;
+    atomic_store(&cpus.ignne, false);
+}
+
+void vcpus_set_ferr(bool error)
+{
+    assert(bql_held());
+    irq_set(cpus.ferr, error);
+}
+
+bool vcpus_ignne(void)
+{
+    return atomic_load_explicit(&cpus.ignne, memory_order_relaxed);
+}
+
+void vcpus_set_ignne(bool ignore)
+{
+    assert(bql_held());
+    atomic_store(&cpus.ignne, ignore);
 }

@@ -134,6 +134,16 @@ void vcpus_set_a20(bool enabled);
 bool vcpus_a20(void);
 
 /*
+ * A PC's way to report x87 errors while CR0.NE is 0: the first processor raises FERR#, which the board makes interrupt 13, and the
+ * board holds IGNNE# while the handler wants x87 instructions to go on.  The board calls the first and the last, under the big lock,
+ * the CPU vcpus_set_ferr() under the big lock and vcpus_ignne() without.
+ */
+void vcpus_connect_ferr(IrqLine line);
+void vcpus_set_ferr(bool error);
+bool vcpus_ignne(void);
+void vcpus_set_ignne(bool ignore);
+
+/*
  * What the target architecture provides (target/i386/cpu.c defines it).  Under the big lock.
  */
 typedef struct CpuTopology {

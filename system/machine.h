@@ -35,7 +35,7 @@ typedef struct MachineConfig {
     bool boot_menu, boot_strict;
     int boot_menu_timeout_ms; /* -1: unset */
     int boot_reboot_timeout_ms;
-    const char *vga;       /* "std", "none"; NULL: the class's default */
+    const char *vga;       /* "std", "cirrus", "none"; NULL: the class's default */
     bool default_devices;  /* false with -nodefaults */
     bool graphics;         /* false with -nographic */
     uint8_t uuid[16];

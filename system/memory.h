@@ -135,8 +135,9 @@ void mem_set_dirty(const MemRegion *r, hwaddr off, uint64_t len); /* for all cli
 bool mem_test_clear_dirty(const MemRegion *r, DirtyClient client, hwaddr off, uint64_t len);
 /*
  * The same for each page: bit k of @bits (room for one bit a page that the range touches) says whether the range's k-th page
- * was dirty.  True when any was.  On return every later write to pages that were cleared is sure to be noted: look at the
- * bytes after the call.  Big lock; waits, for microseconds, until vCPUs have left code that writes past the bitmap.
+ * was dirty.  True when any was.  On return every later write to pages that were cleared is sure to be noted (or they
+ * count as dirty again already): look at the bytes after the call.  Big lock; waits, mostly for microseconds and never for
+ * long, until vCPUs have left code that writes past the bitmap.
  */
 bool mem_take_dirty(const MemRegion *r, DirtyClient client, hwaddr off, uint64_t len, uint64_t *bits);
 /* While false (the default), writers do not report to that client.  Switched on, everything is dirty at first.  Big lock. */
@@ -192,6 +193,7 @@ struct RamBlock {
     int fd;                  /* memfd; -1: anonymous */
     unsigned id;             /* small number, unique while the block lives */
     atomic_uchar *code_page; /* one a 4 KiB page */
+    atomic_uchar *direct_writers; /* one a page: a vCPU may hold a host pointer that it writes the page through; the accelerator's */
     atomic_uint *code_gen;   /* one a 4 KiB page: stepped whenever a page with code_page set is written */
     _Atomic uint64_t *dirty[DIRTY_CLIENTS]; /* bitmap; NULL: never tracked */
     atomic_uint tracking;    /* bit per DirtyClient */
@@ -212,11 +214,12 @@ void ram_written(RamBlock *ram, uint64_t off, uint64_t len);
 /*
  * The accelerator's part in dirty bitmaps.  @collect: before a range's bits are read, for who keeps a log elsewhere (a kernel);
  * it reports with ram_written().  @cleared: bits of the range were cleared; when it returns, nobody writes there without
- * ram_written() while ram_write_is_noted() does not say that no report is due.  Each may be NULL.  Big lock held.
+ * ram_written() while ram_write_is_noted() does not say that no report is due; false: that could not be had in time, and the
+ * bits are set again.  Each may be NULL.  Big lock held.
  */
 typedef struct RamDirtyHooks {
     void (*collect)(RamBlock *ram, uint64_t off, uint64_t len);
-    void (*cleared)(RamBlock *ram, uint64_t off, uint64_t len);
+    bool (*cleared)(RamBlock *ram, uint64_t off, uint64_t len);
 } RamDirtyHooks;
 void ram_set_dirty_hooks(const RamDirtyHooks *hooks); /* NULL: none */
 /* The page is dirty already for each client that tracks: more writes need no report until bits are cleared. */

@@ -285,15 +285,16 @@ static bool opt_display(void *p, const char *value, Error **errp)
 
 static bool opt_vga(void *p, const char *value, Error **errp)
 {
-    static const char *const later[] = { "cirrus", "vmware", "qxl", "virtio", "xenfb", NULL };
+    static const char *const later[] = { "vmware", "qxl", "virtio", "xenfb", NULL };
     if (options_is_help(value)) {
         return options_print(p, opthelp_text, "none                 no graphic card\n"
-                                            "std                  standard VGA with Bochs VBE (default)\n");
+                                            "std                  standard VGA with Bochs VBE (default)\n"
+                                            "cirrus               Cirrus Logic CL-GD5446\n");
     }
-    if (strcmp(value, "std") && strcmp(value, "none")) {
+    if (strcmp(value, "std") && strcmp(value, "cirrus") && strcmp(value, "none")) {
         error_set(errp, g_strv_contains(later, value) ? "this graphics card comes with a later version"
                                                       : "there is no such graphics card");
-        error_add_hint(errp, "std and none are there.");
+        error_add_hint(errp, "std, cirrus and none are there.");
         return false;
     }
     ((Options *)p)->cfg.vga = options_dup(value);
@@ -675,7 +676,7 @@ static const Option options_table[] = {
       "a VNC server, on port 5900 + N", DISPLAY, optdisplay_vnc },
     { "k", "LAYOUT", "keyboard layout, for VNC viewers that do not tell keys' places, and for `type` [us]", DISPLAY,
       optdisplay_keymap },
-    { "vga", "std|none", "the graphics card [std]", DISPLAY, opt_vga },
+    { "vga", "std|cirrus|none", "the graphics card [std]", DISPLAY, opt_vga },
 
     { "serial", "DEVICE", "a serial port on stdio, mon:stdio, vc, pty, null, none, file:F, pipe:F, unix:F[,server=on]"
       "[,wait=off], tcp:HOST:PORT, telnet:HOST:PORT, chardev:ID, ringbuf or /dev/tty...", CHARDEVS, opt_serial },

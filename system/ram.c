@@ -55,6 +55,7 @@ RamBlock *ram_block_new_from(const char *name, uint64_t size, const RamSource *s
     ram->size = map.size;
     ram->fd = map.fd;
     ram->code_page = g_malloc0(ram->size >> RAM_PAGE_BITS);
+    ram->direct_writers = g_malloc0(ram->size >> RAM_PAGE_BITS);
     ram->code_gen = g_malloc0((ram->size >> RAM_PAGE_BITS) * sizeof(*ram->code_gen));
     ram->id = ram_id_take();
     return ram;
@@ -73,6 +74,7 @@ void ram_block_free(RamBlock *ram)
         g_free((void *)ram->dirty[c]);
     }
     g_free((void *)ram->code_page);
+    g_free((void *)ram->direct_writers);
     g_free((void *)ram->code_gen);
     g_free((char *)ram->name);
     ram_id_release(ram->id);
@@ -210,8 +212,12 @@ bool mem_take_dirty(const MemRegion *r, DirtyClient client, hwaddr off, uint64_t
         bits[k / 64] |= got << (k % 64);
         any |= got;
     }
-    if (any && hooks && hooks->cleared) {
-        hooks->cleared(ram, off, len);
+    if (any && hooks && hooks->cleared && !hooks->cleared(ram, off, len)) {
+        for (uint64_t page = first; page <= last; page++) {
+            if (bits[(page - first) / 64] >> ((page - first) % 64) & 1) {
+                ram_dirty_set(ram, client, page, page);
+            }
+        }
     }
     return any;
 }

@@ -18,6 +18,7 @@
 #include "hw/input/i8042.h"
 #include "hw/intc/ioapic.h"
 #include "hw/misc/pcspk.h"
+#include "hw/misc/ferr.h"
 #include "hw/misc/port92.h"
 #include "hw/timer/hpet.h"
 #include "util/timer.h"
@@ -214,7 +215,8 @@ static bool pc_create_isa_chips(PcBoard *b, Error **errp)
     const MachineConfig *cfg = &b->m->cfg;
     IrqLine a20 = { .set = pc_a20_set, .opaque = b };
     if (!i8237_create(b->isa, &b->m->as_mem, errp) || !i8042_create(b->isa, b->gsi[1], b->gsi[12], a20, errp) ||
-        !port92_create(b->isa, a20, errp) || !fdc_create(b->isa, cfg->floppy, cfg->has_floppy_drive, errp)) {
+        !port92_create(b->isa, a20, errp) || !ferr_create(b->isa, b->gsi[13], errp) ||
+        !fdc_create(b->isa, cfg->floppy, cfg->has_floppy_drive, errp)) {
         return false;
     }
     for (unsigned i = 0; i < MAX_SERIAL_PORTS; i++) {
@@ -258,7 +260,7 @@ static bool pc_create_vga(PcBoard *b, Error **errp)
 {
     static const struct {
         const char *vga, *device;
-    } kinds[] = { { "std", "VGA" }, { "none", NULL } };
+    } kinds[] = { { "std", "VGA" }, { "cirrus", "cirrus-vga" }, { "none", NULL } };
     const char *want = b->m->cfg.vga, *use = want ? want : b->m->cls->default_vga;
     for (size_t i = 0; i < G_N_ELEMENTS(kinds); i++) {
         if (strcmp(kinds[i].vga, use)) {
@@ -275,7 +277,7 @@ static bool pc_create_vga(PcBoard *b, Error **errp)
         }
         return true;
     }
-    error_set(errp, "-vga %s is not known; it can be std or none", use);
+    error_set(errp, "-vga %s is not known; it can be std, cirrus or none", use);
     return false;
 }
 

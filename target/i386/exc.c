@@ -64,6 +64,13 @@ void x86_exit_block(X86Cpu *cpu)
     siglongjmp(cpu->exit_jmp, 1);
 }
 
+void x86_wait_before_insn(X86Cpu *cpu)
+{
+    exc_fix_rip(cpu);
+    atomic_store(&cpu->vcpu.halted, true);
+    x86_exit_block(cpu);
+}
+
 /* ---- delivering --------------------------------------------------------------------------------------------- */
 
 static bool exc_contributory(int vector)

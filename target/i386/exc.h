@@ -17,6 +17,8 @@ void x86_raise_err(X86Cpu *cpu, int vector, uint32_t error) G_GNUC_NORETURN;
 void x86_raise_pf(X86Cpu *cpu, uint64_t lin, uint32_t error) G_GNUC_NORETURN;
 /* Leave the run loop's current block without an exception; regs[R_RIP] was set to where to go on. */
 void x86_exit_block(X86Cpu *cpu) G_GNUC_NORETURN;
+/* The same, halted, with RIP at the instruction that was being executed: it begins anew behind the next interrupt. */
+void x86_wait_before_insn(X86Cpu *cpu) G_GNUC_NORETURN;
 static inline void x86_raise_gp0(X86Cpu *cpu) G_GNUC_NORETURN;
 static inline void x86_raise_gp0(X86Cpu *cpu)
 {
