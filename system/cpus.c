@@ -145,7 +145,7 @@ IrqLine vcpu_intr_line(Vcpu *v)
 static void vcpu_state_get(Vcpu *v)
 {
     const AccelClass *accel = accel_current();
-    if (!v->state_here && accel->state_get) {
+    if (!v->state_here && accel && accel->state_get) {
         accel->state_get(v);
     }
     v->state_here = true;

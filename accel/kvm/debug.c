@@ -21,8 +21,7 @@ typedef struct Patch {
 
 static struct {
     RunstateNotifier notifier;
-    GArray *patches; /* Patch: big lock */
-    bool known;
+    GArray *patches; /* Patch: big lock; NULL: never any */
 } dbg;
 
 /* ---- debug registers ---- */
@@ -110,21 +109,37 @@ static void debug_runstate(RunstateNotifier *n, bool running, RunState s)
     }
 }
 
-static void debug_list_patches(const VcpuDebug *v, const bool *in_register)
+static Patch *debug_find_patch(GArray *patches, uint64_t addr)
 {
-    if (!dbg.known) {
-        dbg.known = true;
-        dbg.patches = g_array_new(FALSE, TRUE, sizeof(Patch));
-        dbg.notifier = (RunstateNotifier){ .changed = debug_runstate };
-        runstate_notifier_add(&dbg.notifier);
-    }
-    g_array_set_size(dbg.patches, 0);
-    for (unsigned i = 0; i < v->count; i++) {
-        if (!in_register[i] && v->points[i].kind <= DEBUG_CODE_HW) {
-            Patch p = { .addr = v->points[i].addr };
-            g_array_append_val(dbg.patches, p);
+    for (unsigned i = 0; i < patches->len; i++) {
+        Patch *p = &g_array_index(patches, Patch, i);
+        if (p->addr == addr) {
+            return p;
         }
     }
+    return NULL;
+}
+
+/* What is in memory already stays known; what is not wanted any more goes. */
+static void debug_list_patches(Vcpu *v, const bool *in_register)
+{
+    const VcpuDebug *d = &v->debug;
+    GArray *list = g_array_new(FALSE, TRUE, sizeof(Patch));
+    for (unsigned i = 0; i < d->count; i++) {
+        if (!in_register[i] && d->points[i].kind <= DEBUG_CODE_HW && !debug_find_patch(list, d->points[i].addr)) {
+            Patch p = { .addr = d->points[i].addr }, *old = debug_find_patch(dbg.patches, p.addr);
+            p = old ? *old : p;
+            g_array_append_val(list, p);
+        }
+    }
+    for (unsigned i = 0; i < dbg.patches->len; i++) {
+        Patch *p = &g_array_index(dbg.patches, Patch, i);
+        if (!debug_find_patch(list, p->addr)) {
+            debug_patch(v, p, false);
+        }
+    }
+    g_array_unref(dbg.patches);
+    dbg.patches = list;
 }
 
 /* ---- setting up and stopping ---- */
@@ -140,9 +155,12 @@ void kvm_debug_before_run(Vcpu *v)
     }
     bool *in_register = g_new0(bool, vd->count + 1);
     unsigned used = debug_fill_registers(vd, &d, in_register);
-    if (v->index == 0 || !dbg.known) {
-        debug_list_patches(vd, in_register);
+    if (!dbg.patches) {
+        dbg.patches = g_array_new(FALSE, TRUE, sizeof(Patch));
+        dbg.notifier = (RunstateNotifier){ .changed = debug_runstate };
+        runstate_notifier_add(&dbg.notifier);
     }
+    debug_list_patches(v, in_register);
     g_free(in_register);
     memcpy(k->debugreg, d.arch.debugreg, sizeof(k->debugreg));
     if (any) {

@@ -5,4 +5,4 @@ import os
 import sys
 
 HERE = os.path.dirname(os.path.abspath(__file__))
-os.execv(os.path.join(HERE, "nest"), ["nest", "--limit", "1100", "tests/kvm/inside", *sys.argv[1:]])
+os.execv(os.path.join(HERE, "nest"), ["nest", "--limit", "1500", "tests/kvm/inside", *sys.argv[1:]])
