@@ -507,6 +507,9 @@ static bool block_file_open(BlockNode *n, BlockOpts *o, Error **errp)
         block_file_close(n);
         return false;
     }
+    if (n->how.aio == BLOCK_AIO_NATIVE) {
+        info_report("'%s': aio=native is carried out by io_uring, which does on Linux what libaio did", filename);
+    }
     /* O_NONBLOCK later on, so that a pipe does not hang the start; here, that a folder is called one. */
     bool ok = (stat(filename, &st) < 0 || block_file_kind(&st, filename, errp)) &&
               block_file_open_fds(f, filename, &n->how, &size, errp) &&
