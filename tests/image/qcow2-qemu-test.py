@@ -72,8 +72,8 @@ def random_writes_in_turns():
             for side, program in ((p.ours, OURS["img"]), (p.peer, PEER["img"])):
                 ok(program, "create", "-q", "-f", "qcow2", *options(shape), "i.qcow2", str(size), cwd=side)
             # The same commands on both sides, but who executes them changes.
-            for turn in range(4):
-                args = commands(rng, size, 12)
+            for turn in range(2):
+                args = commands(rng, size, 20)
                 ok(OURS["io"] if turn % 2 == 0 else PEER["io"], "-f", "qcow2", *args, "i.qcow2", cwd=p.ours)
                 ok(PEER["io"], "-f", "qcow2", *args, "i.qcow2", cwd=p.peer)
             same(p)
@@ -150,13 +150,13 @@ def encryption():
     for number, way in enumerate(ways):
         luks = "luks" in way
         with Pair() as p:
-            for maker in (OURS, PEER):
+            for maker in (OURS, PEER) if number == 0 else [(OURS, PEER)[number % 2]]:
                 o = ",".join(filter(None, [way, "encrypt.key-secret=s", "encrypt.iter-time=10" if luks else ""]))
                 ok(maker["img"], "create", "-q", *SECRET, "-f", "qcow2", "-o", o, "e.qcow2", "2M", cwd=p.ours)
                 opts = ["--image-opts", "driver=qcow2,file.filename=e.qcow2,encrypt.key-secret=s"]
                 rng = random.Random(number)
                 expect = bytearray(2 << 20)
-                for turn in range(6):
+                for turn in range(4):
                     off, length, value = rng.randrange(3000) * 512, rng.choice([512, 70144, 4096]), turn + 1
                     expect[off:off + length] = bytes([value]) * length
                     ok((OURS if turn % 2 else PEER)["io"], *SECRET, *opts, "-c", f"write -P {value} {off} {length}", cwd=p.ours)
@@ -184,9 +184,10 @@ def amend():
             ok(PEER["io"], "-f", "qcow2", *args, "i.qcow2", cwd=p.peer)
             for change in changes:
                 ok(OURS["img"], "amend", "-f", "qcow2", "-o", change, "i.qcow2", cwd=p.ours)
-                ok(PEER["img"], "amend", "-f", "qcow2", "-o", change, "i.qcow2", cwd=p.peer)
+                if not change.startswith("refcount_bits"):  # the peer takes minutes for this
+                    ok(PEER["img"], "amend", "-f", "qcow2", "-o", change, "i.qcow2", cwd=p.peer)
+                    p.both("info", "--output=json", "i.qcow2")
                 p.same("i.qcow2", "qcow2")
-                p.both("info", "--output=json", "i.qcow2")
 
 
 @case
