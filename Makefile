@@ -41,7 +41,7 @@ TOOL_MAINS := $(wildcard tools/rhea-*.c)
 
 # Optional parts: files built when configure found the part's library, and the files built in their place
 # when it did not (those say which package was missing). One row per part of configure's table.
-OPTIONAL := png vnc xkb zstd deflate nettle uring
+OPTIONAL := png vnc xkb sdl curses zstd deflate nettle uring
 WITH_png := ui/png.c
 WITHOUT_png := ui/png-none.c
 WITH_zstd := block/qcow2-zstd.c
@@ -54,6 +54,10 @@ WITH_nettle := block/cipher-nettle.c
 WITHOUT_nettle := block/cipher-none.c
 WITH_vnc := $(filter-out ui/vnc-none.c,$(wildcard ui/vnc*.c))
 WITHOUT_vnc := ui/vnc-none.c
+WITH_sdl := ui/sdl.c ui/sdl-input.c ui/sdl-keys-table.c
+WITHOUT_sdl := ui/sdl-none.c
+WITH_curses := ui/curses.c
+WITHOUT_curses := ui/curses-none.c
 WITH_xkb := ui/keymap-xkb.c
 WITHOUT_xkb := ui/keymap-none.c
 
@@ -144,6 +148,7 @@ $(call test_programs,unit,test): $(call test_helpers,unit,test)
 $(call test_programs,state,test): $(call test_helpers,state,test)
 $(call test_programs,image,test): $(call test_helpers,image,test)
 $(FUZZ_TESTS): $(call test_helpers,fuzz,fuzz)
+$(BUILD)/tests/fuzz/cpu-fuzz: $(OBJ)/tests/unit/guest-cpu.o
 $(BUILD)/tests/fuzz/qcow2-fuzz: $(OBJ)/tests/image/memfile.o
 $(LINKED_TESTS) $(FUZZ_TESTS) $(QTESTS): $(BUILD)/%: $(OBJ)/%.o
 	@mkdir -p $(@D)
@@ -152,7 +157,8 @@ $(LINKED_TESTS) $(FUZZ_TESTS) $(QTESTS): $(BUILD)/%: $(OBJ)/%.o
 # Flat guests: BIOS-style ROMs of 64 KiB, see tests/guest/guest.h.
 GUESTS := $(patsubst %.S,$(BUILD)/%.bin,$(wildcard tests/guest/*.S))
 BENCH_GUESTS := $(patsubst %.S,$(BUILD)/%.bin,$(wildcard tests/bench/*.S))
-$(GUESTS) $(BENCH_GUESTS): $(BUILD)/%.bin: %.S tests/guest/rom.ld
+UI_GUESTS := $(patsubst %.S,$(BUILD)/%.bin,$(wildcard tests/ui/*.S))
+$(GUESTS) $(BENCH_GUESTS) $(UI_GUESTS): $(BUILD)/%.bin: %.S tests/guest/rom.ld
 	@mkdir -p $(@D) $(OBJ)/$(*D)
 	$(call say,GUEST,$<)$(CC) -m64 -I. -c -MMD -MP -MT $@ -MF $(OBJ)/$*.d -o $(OBJ)/$*.o $< && \
 		$(LD) -m elf_x86_64 -T tests/guest/rom.ld -o $@ $(OBJ)/$*.o
@@ -198,9 +204,9 @@ endif
 .PHONY: asan
 
 RUN_TESTS := tests/run --build $(BUILD)
-.PHONY: check check-unit check-qtest check-cli check-guest check-boot check-fuzz check-style check-slow check-clang bench
-check: all guests $(BUILD)/tests/bench/ide-read.bin test-programs asan guest-kernels | deps-test
-	@$(RUN_TESTS) style unit state image qtest cli guest fuzz boot
+.PHONY: check check-unit check-qtest check-cli check-guest check-boot check-ui check-kvm check-fuzz check-style check-slow check-clang bench bench-kvm
+check: all guests $(BUILD)/tests/bench/ide-read.bin $(UI_GUESTS) test-programs asan guest-kernels | deps-test
+	@$(RUN_TESTS) style unit state image qtest cli ui guest fuzz boot kvm
 check-unit: programs $(LINKED_TESTS)
 	@$(RUN_TESTS) unit state image
 check-qtest: all $(QTESTS)
@@ -209,8 +215,12 @@ check-cli: all $(BUILD)/tests/bench/ide-read.bin
 	@$(RUN_TESTS) cli
 check-guest: all guests
 	@$(RUN_TESTS) guest
+check-ui: all $(UI_GUESTS) | deps-test
+	@$(RUN_TESTS) ui
 check-boot: all guest-kernels | deps-test
 	@$(RUN_TESTS) boot
+check-kvm: all guests guest-kernels | deps-test
+	@$(RUN_TESTS) kvm
 check-fuzz: asan
 	@$(RUN_TESTS) fuzz
 check-style:
@@ -223,10 +233,13 @@ check-slow: all guest-kernels | deps-test
 check-clang:
 	@+$(MAKE) BUILD=build/clang CC=clang programs test-programs fuzz-programs
 # make bench BENCH="--only sieve --rounds 5": tests/bench/run --help lists what can be chosen.
-bench: all $(BENCH_GUESTS) $(BUILD)/bench/root.cpio
+bench: all $(BENCH_GUESTS) $(UI_GUESTS) $(BUILD)/bench/root.cpio
 	@RHEA_BUILD=$(BUILD) tests/bench/run $(BENCH)
 .PHONY: bench-programs
-bench-programs: $(BENCH_GUESTS) $(BUILD)/bench/root.cpio
+bench-programs: $(BENCH_GUESTS) $(UI_GUESTS) $(BUILD)/bench/root.cpio
+
+bench-kvm: all guests guest-kernels $(BENCH_GUESTS) | deps-test
+	@RHEA_BUILD=$(abspath $(BUILD)) tests/kvm/bench
 
 .PHONY: run
 run: all guests | deps-run
@@ -260,7 +273,7 @@ define HELP
 make                  the programs, in build/
 make run              boot Debian's kernel to a shell here; installs what is missing. Ctrl-A x leaves
 make check            all tests but the slow ones; installs what is missing
-  check-style check-unit check-qtest check-cli check-guest check-boot check-fuzz    one group of them
+  check-style check-unit check-qtest check-cli check-guest check-ui check-boot check-kvm check-fuzz    one group of them
 make check-slow       the slow tests
 make check-clang      compile everything with clang, into build/clang
 make bench            measure beside Debian's QEMU; BENCH="--help" lists options

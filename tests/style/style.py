@@ -24,6 +24,8 @@ MAY_INCLUDE = {
     "system/options.c": ["*"],
     "system/backends.c": ["*"],
     "system/displays.c": ["*"],
+    "system/optargs.c": ["migration/vmstate.h", "accel/accel.h", "ui/sdl.h"],
+    "system/optdisplay.c": ["ui/*"],
     "system/qtest.c": ["migration/vmstate.h", "accel/accel.h", "chardev/*"],  # a protocol's server, as a monitor is
     "target/": ["system/*", "migration/vmstate.h", "accel/*"],
     "accel/": ["system/*", "migration/vmstate.h", "target/i386/*"],
