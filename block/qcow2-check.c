@@ -90,7 +90,7 @@ static bool check_packed(Qcow2Check *k, const CheckTable *t, uint64_t guest, uin
     const Qcow2 *q = k->q;
     uint64_t off, bytes;
     qcow2_compressed_extent(q, e, &off, &bytes);
-    if (q->data || e & QCOW2_COPIED || off >> 56 || qcow2_cluster(q, off) >= k->file_clusters || off < q->cluster_size) {
+    if (q->external || e & QCOW2_COPIED || off >> 56 || qcow2_cluster(q, off) >= k->file_clusters || off < q->cluster_size) {
         qcow2_check_corrupt(k, "the compressed cluster at guest offset 0x%" PRIx64 "%s is said to be at 0x%" PRIx64 "%s", guest,
                             t->where, off, e & QCOW2_COPIED ? " and not to be compressed at once" : ", where it cannot be");
         return false;
@@ -124,7 +124,7 @@ static uint64_t check_clean(const Qcow2 *q, uint64_t e, uint8_t *bitmap)
     if (q->nsub > 1) {
         uint64_t b = ld_be64(bitmap);
         uint32_t alloc = (uint32_t)b, zero = (uint32_t)(b >> 32);
-        bool host = e & QCOW2_OFFSET_MASK || (q->data && e & QCOW2_COPIED);
+        bool host = e & QCOW2_OFFSET_MASK || (q->external && e & QCOW2_COPIED);
         alloc = host ? alloc : 0;
         st_be64(bitmap, alloc | (uint64_t)(zero & ~alloc) << 32);
     }
@@ -146,7 +146,7 @@ static bool check_odd(Qcow2Check *k, CheckTable *t, uint64_t guest, uint8_t *p)
         t->changed = true;
         e = clean;
     }
-    if (q->data) {
+    if (q->external) {
         if (host && host != guest) {
             qcow2_check_corrupt(k, "guest offset 0x%" PRIx64 " is said to be at 0x%" PRIx64 " of the data file, where it cannot be",
                                 guest, host);
@@ -186,7 +186,7 @@ static void check_entries(Qcow2Check *k, CheckTable *t, uint8_t *table)
     const Qcow2 *q = k->q;
     uint64_t step = (uint64_t)1 << q->l2_entry_bits, misplaced = q->cluster_size - 1, allocated = 0, fragmented = 0;
     uint64_t odd_bits = QCOW2_L2_RESERVED | QCOW2_COMPRESSED | QCOW2_ZERO | (misplaced & QCOW2_OFFSET_MASK);
-    bool plain = q->nsub == 1 && !q->data;
+    bool plain = q->nsub == 1 && !q->external;
     for (uint64_t at = 0; at < q->cluster_size; at += step) {
         uint64_t e = ld_be64(table + at), guest = t->guest + ((at >> q->l2_entry_bits) << q->cluster_bits);
         if (!e && (plain || q->nsub == 1 || !ld_be64(table + at + 8))) {
@@ -205,13 +205,13 @@ static void check_entries(Qcow2Check *k, CheckTable *t, uint8_t *table)
                 continue;
             }
             e = ld_be64(table + at);
-            if (q->data && t->active && e && !(e & QCOW2_COPIED) && !(e & QCOW2_ZERO)) {
+            if (q->external && t->active && e && !(e & QCOW2_COPIED) && !(e & QCOW2_ZERO)) {
                 qcow2_check_corrupt(k, "guest offset 0x%" PRIx64 " lacks the flag that all clusters of a data file have", guest);
                 st_be64(table + at, e | QCOW2_COPIED);
                 t->changed = true;
             }
-            if (e & QCOW2_COMPRESSED || !(e & QCOW2_OFFSET_MASK) || q->data) {
-                allocated += q->data && e;
+            if (e & QCOW2_COMPRESSED || !(e & QCOW2_OFFSET_MASK) || q->external) {
+                allocated += q->external && e;
                 continue;
             }
         }
@@ -456,7 +456,7 @@ static int check_compare(Qcow2Check *k)
 static void check_copied(Qcow2Check *k)
 {
     uint64_t bytes = (k->file_clusters + 7) / 8;
-    if (k->q->data || (!k->shared && block_is_zero(k->unflagged, bytes))) {
+    if (k->q->external || (!k->shared && block_is_zero(k->unflagged, bytes))) {
         return;
     }
     for (uint64_t c = 0; c < k->file_clusters; c++) {

@@ -84,12 +84,12 @@ int qcow2_map_decode(Qcow2 *q, uint64_t guest, const Qcow2Entry *e, Qcow2Map *m)
     guest = align_down(guest, q->cluster_size);
     if (e->e & QCOW2_COMPRESSED) {
         m->packed = true;
-        return q->data ? qcow2_corrupt(q, "guest offset 0x%" PRIx64 " is compressed, which a data file cannot hold", guest) : 0;
+        return q->external ? qcow2_corrupt(q, "guest offset 0x%" PRIx64 " is compressed, which a data file cannot hold", guest) : 0;
     }
     m->host = e->e & QCOW2_OFFSET_MASK;
     m->copied = e->e & QCOW2_COPIED;
-    m->has_host = m->host || (q->data && m->copied);
-    if (e->e & QCOW2_L2_RESERVED || qcow2_in_cluster(q, m->host) || (q->data && m->has_host && m->host != guest) ||
+    m->has_host = m->host || (q->external && m->copied);
+    if (e->e & QCOW2_L2_RESERVED || qcow2_in_cluster(q, m->host) || (q->external && m->has_host && m->host != guest) ||
         (q->h.version < 3 && e->e & QCOW2_ZERO)) {
         return qcow2_corrupt(q, "the L2 entry of guest offset 0x%" PRIx64 " (0x%" PRIx64 ") is not valid", guest, e->e);
     }
@@ -227,7 +227,7 @@ static void entry_store(uint8_t *p, uint64_t v)
 /* With q->lock: @old is no longer used unless @new keeps its cluster. */
 static void entry_free_old(Qcow2 *q, const Qcow2Entry *old, const Qcow2Entry *new, Qcow2FreeWhy why)
 {
-    if (q->data) {
+    if (q->external) {
         return;
     }
     if (old->e & QCOW2_COMPRESSED) {

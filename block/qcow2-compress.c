@@ -133,7 +133,7 @@ static void pack_one(void *opaque, size_t i)
 int qcow2_pwrite_compressed(BlockNode *n, uint64_t off, const void *buf, size_t len)
 {
     Qcow2 *q = n->opaque;
-    if (q->data || q->crypt) {
+    if (q->external || q->crypt) {
         return -ENOTSUP;
     }
     if (qcow2_in_cluster(q, off)) {

@@ -166,7 +166,7 @@ static int counts_walk_entry(Qcow2Counts *c, uint64_t e, int delta)
         return 0;
     }
     uint64_t host = e & QCOW2_OFFSET_MASK;
-    if (!host || q->data) {
+    if (!host || q->external) {
         return 0;
     }
     return qcow2_in_cluster(q, host) ? -EIO : qcow2_count_add(c, qcow2_cluster(q, host), delta) ? 0 : -ERANGE;
@@ -200,10 +200,10 @@ static bool counts_copied_table(const Qcow2Counts *c, uint8_t *table)
     bool changed = false;
     for (uint64_t at = 0; at < q->cluster_size; at += (uint64_t)1 << q->l2_entry_bits) {
         uint64_t e = ld_be64(table + at), host = e & QCOW2_OFFSET_MASK, right = e & ~QCOW2_COPIED;
-        if (e & QCOW2_COMPRESSED || (!host && !q->data)) {
+        if (e & QCOW2_COMPRESSED || (!host && !q->external)) {
             continue;
         }
-        if (q->data ? e & QCOW2_COPIED : qcow2_count_get(c, qcow2_cluster(q, host)) == 1) {
+        if (q->external ? e & QCOW2_COPIED : qcow2_count_get(c, qcow2_cluster(q, host)) == 1) {
             right |= QCOW2_COPIED;
         }
         if (right != e) {

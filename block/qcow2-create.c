@@ -317,10 +317,9 @@ bool qcow2_create(BlockNode *file, const char *filename, BlockOpts *o, Error **e
     }
     ok = ok && create_write(file, &h, crypt, crypt_len, errp);
     if (ok && h.data_file) {
-        char *path = block_path_beside(filename, h.data_file);
-        data = block_create_file(path, h.size, BLOCK_PREALLOC_OFF, errp);
+        /* As given, relative to where the user is (as qemu-img does), not to the image. */
+        data = block_create_file(h.data_file, h.size, BLOCK_PREALLOC_OFF, errp);
         ok = data;
-        g_free(path);
     }
     ok = ok && create_prealloc(file, data, &h, o, errp);
     block_node_unref(data);

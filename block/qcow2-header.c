@@ -311,7 +311,9 @@ static bool header_put_ext(uint8_t *buf, uint64_t size, uint64_t *at, uint32_t t
     }
     st_be32(buf + *at, type);
     st_be32(buf + *at + 4, len);
-    memcpy(buf + *at + 8, data, len);
+    if (len) {
+        memcpy(buf + *at + 8, data, len);
+    }
     *at += 8 + align_up(len, 8);
     return true;
 }

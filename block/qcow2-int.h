@@ -140,7 +140,8 @@ typedef struct Qcow2Snapshot {
 
 struct Qcow2 {
     BlockNode *n;
-    BlockNode *data; /* the external data file; NULL: none */
+    BlockNode *data; /* the external data file; NULL: none, or not open */
+    bool external;   /* guest clusters are in an external data file */
     Qcow2Header h;
     unsigned cluster_bits;
     uint64_t cluster_size;

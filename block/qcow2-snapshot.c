@@ -205,7 +205,7 @@ typedef struct SnapshotWork {
 static bool snapshot_ready(Qcow2 *q, Error **errp)
 {
     int ret = q->corrupt ? -EIO : qcow2_settle(q);
-    if (q->data) {
+    if (q->external) {
         error_set(errp, "'%s' has an external data file, which cannot hold snapshots", q->n->filename);
     } else if (q->shows_snapshot) {
         error_set(errp, "'%s' is showing a snapshot", q->n->filename);
@@ -465,8 +465,8 @@ static int qcow2_vmstate_pwrite(BlockNode *n, uint64_t pos, const void *buf, siz
     Qcow2 *q = n->opaque;
     struct iovec iov = { (void *)buf, len };
     uint64_t off = qcow2_vmstate_offset(q);
-    if (pos > BLK_MAX_SIZE - off || len > BLK_MAX_SIZE - off - pos || q->data) {
-        return q->data ? -ENOTSUP : -EFBIG;
+    if (pos > BLK_MAX_SIZE - off || len > BLK_MAX_SIZE - off - pos || q->external) {
+        return q->external ? -ENOTSUP : -EFBIG;
     }
     uint64_t end = off + pos + len, per = q->cluster_size << q->l2_bits;
     int ret = qcow2_grow_l1(q, (end + per - 1) / per);

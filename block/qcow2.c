@@ -84,6 +84,7 @@ static void qcow2_geometry(Qcow2 *q)
     q->nsub = ext ? QCOW2_SUBCLUSTERS : 1;
     q->granule_bits = ext ? q->cluster_bits - 5 : q->cluster_bits;
     q->virtual_size = q->h.size;
+    q->external = q->h.incompat & QCOW2_INCOMPAT_DATA_FILE;
 }
 
 static bool qcow2_cache_options(Qcow2 *q, const BlockOpts *o, Error **errp)
@@ -195,6 +196,19 @@ bool qcow2_reload(Qcow2 *q, Error **errp)
     return qcow2_snapshots_read(q, errp) && qcow2_open_caches(q, errp);
 }
 
+/*
+ * A data file's relative name is relative to the current folder: so does QEMU, whose images we read.  Where there is none, it is the
+ * one beside the image.  Newly allocated; NULL: none.
+ */
+static char *qcow2_data_file_name(const Qcow2 *q)
+{
+    const char *name = q->h.data_file;
+    if (!name || g_path_is_absolute(name) || access(name, F_OK)) {
+        return g_strdup(name);
+    }
+    return g_canonicalize_filename(name, NULL);
+}
+
 static bool qcow2_open_data_file(Qcow2 *q, const BlockOpts *o, Error **errp)
 {
     bool wanted = q->h.incompat & QCOW2_INCOMPAT_DATA_FILE;
@@ -202,7 +216,9 @@ static bool qcow2_open_data_file(Qcow2 *q, const BlockOpts *o, Error **errp)
     if (q->n->how.no_io) {
         return true;
     }
-    q->data = block_open_child(q->n, "data-file", o, wanted ? q->h.data_file : NULL, &err);
+    char *name = wanted ? qcow2_data_file_name(q) : NULL;
+    q->data = block_open_child(q->n, "data-file", o, name, &err);
+    g_free(name);
     if (!wanted && q->data) {
         error_set(&err, "'%s' has no external data file, so data-file= cannot be given", q->n->filename);
     } else if (wanted && !q->data && !err) {
