@@ -211,9 +211,31 @@ static bool commands_chardev_remove(MonCall *call, GString *out, Error **errp)
     return char_remove(mon_text(call, "id"), errp);
 }
 
+static bool commands_block_throttle(MonCall *call, GString *out, Error **errp)
+{
+    static const char *const names[] = { "bps", "bps_rd", "bps_wr", "iops", "iops_rd", "iops_wr" };
+    Drive *d = commands_drive(call, errp);
+    uint64_t limits[6];
+    (void)out;
+    for (unsigned i = 0; d && i < 6; i++) {
+        int64_t v = mon_int(call, names[i], 0);
+        if (v < 0) {
+            error_set(errp, "%s=%" PRId64 " is negative; 0 means no limit", names[i], v);
+            return false;
+        }
+        limits[i] = (uint64_t)v;
+    }
+    return d && drive_set_throttle(d, limits, errp);
+}
+
 #define DRIVE_ARG { "device", MON_STR, false, MON_DRIVE }
 
 const MonCommand monitor_commands[] = {
+    { "block_set_io_throttle", NULL, { DRIVE_ARG, { "bps", MON_INT, false, MON_NOTHING }, { "bps_rd", MON_INT, false, MON_NOTHING },
+                                       { "bps_wr", MON_INT, false, MON_NOTHING }, { "iops", MON_INT, false, MON_NOTHING },
+                                       { "iops_rd", MON_INT, false, MON_NOTHING }, { "iops_wr", MON_INT, false, MON_NOTHING } },
+      "device bps bps_rd bps_wr iops iops_rd iops_wr", "limit a drive's bytes and requests a second (0: no limit)",
+      commands_block_throttle },
     { "change", NULL, { { "f", MON_FLAG, true, MON_NOTHING }, DRIVE_ARG, { "filename", MON_STR, false, MON_NOTHING },
                         { "format", MON_STR, true, MON_NOTHING } },
       "[-f] device filename [format]",

@@ -10,6 +10,8 @@
 #include "hw/intc/i8259.h"
 #include "hw/intc/ioapic.h"
 #include "hw/pci/pci.h"
+#include "system/membackend.h"
+#include "system/numa.h"
 #include "system/machine.h"
 #include "system/runstate.h"
 
@@ -53,6 +55,27 @@ static bool info_uuid(MonCall *call, GString *out, Error **errp)
                                machine_current()->cfg.uuid[i]);
     }
     g_string_append_c(out, '\n');
+    return true;
+}
+
+static bool info_numa(MonCall *call, GString *out, Error **errp)
+{
+    const Machine *m = machine_current();
+    (void)call;
+    (void)errp;
+    if (m && m->cfg.numa) {
+        numa_print(m->cfg.numa, &m->cfg.topo, out);
+    } else {
+        g_string_append(out, "0 nodes\n");
+    }
+    return true;
+}
+
+static bool info_memdev(MonCall *call, GString *out, Error **errp)
+{
+    (void)call;
+    (void)errp;
+    membackend_print(out);
     return true;
 }
 
@@ -300,6 +323,8 @@ const MonCommand monitor_info_commands[] = {
       "show the memory tree (-f: the flat view of each address space)", info_mtree },
     { "name", NULL, NO_ARGS, "", "show the name of the machine", info_name },
     { "pci", NULL, NO_ARGS, "", "show PCI devices", info_pci },
+    { "numa", NULL, NO_ARGS, "", "show the NUMA nodes", info_numa },
+    { "memdev", NULL, NO_ARGS, "", "show the memory back ends", info_memdev },
     { "lapic", NULL, NO_ARGS, "", "show the local APICs' state", info_lapic },
     { "pic", NULL, NO_ARGS, "", "show the interrupt controllers' state", info_pic },
     { "qtree", NULL, NO_ARGS, "", "show the device tree", info_qtree },

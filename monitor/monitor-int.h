@@ -27,7 +27,7 @@ typedef struct MonArg {
     MonComplete complete;
 } MonArg;
 
-#define MON_MAX_ARGS 6
+#define MON_MAX_ARGS 7
 
 typedef struct MonFmt {
     unsigned count, size; /* size in bytes */

@@ -11,6 +11,7 @@
 #include "block/image.h"
 #include "chardev/char.h"
 #include "monitor/monitor.h"
+#include "system/membackend.h"
 #include "util/keyval.h"
 #include "util/secret.h"
 
@@ -259,8 +260,11 @@ static bool backends_add_object(const char *text, Error **errp)
     bool ok = false;
     if (type && !strcmp(type, "secret")) {
         ok = secret_add(kv, errp);
+    } else if (type && membackend_is_type(type)) {
+        ok = membackend_add(type, kv, errp);
     } else if (kv) {
-        error_set(errp, "object type '%s' is not there; this version has secret", type ? type : "");
+        error_set(errp, "object type '%s' is not there; this version has secret and memory-backend-ram, -file and -memfd",
+                  type ? type : "");
     }
     error_prepend(errp, "-object %s: ", type ? type : text);
     keyval_free(kv);
@@ -439,6 +443,7 @@ bool backends_add_devices(Options *o, Error **errp)
 
 void backends_destroy(void)
 {
+    membackend_free_all();
     monitor_cleanup();
     drive_close_all();
     char_cleanup_all();

@@ -141,14 +141,25 @@ static bool optargs_machine_fixed(KeyVal *kv, Error **errp)
 }
 
 /* Keys that are hints to other hosts or accelerators: checked, then without effect. */
-static bool optargs_machine_hints(KeyVal *kv, Error **errp)
+static bool optargs_machine_hints(Options *o, KeyVal *kv, Error **errp)
 {
-    static const char *const flags[] = { "dump-guest-core", "mem-merge", "suppress-vmdesc", "smbus" };
-    const char *irqchip = keyval_get(kv, "kernel-irqchip");
+    static const char *const flags[] = { "suppress-vmdesc", "smbus" };
+    const char *irqchip = keyval_get(kv, "kernel-irqchip"), *old = keyval_get(kv, "kernel_irqchip");
+    irqchip = irqchip ? irqchip : old;
     if (irqchip && strcmp(irqchip, "on") && strcmp(irqchip, "off") && strcmp(irqchip, "split")) {
         error_set(errp, "kernel-irqchip=%s must be on, off or split", irqchip);
         return false;
     }
+    if (irqchip) {
+        g_free(o->irqchip);
+        o->irqchip = g_strdup(irqchip);
+    }
+    bool merge = !o->ram_source.no_merge, dump = !o->ram_source.no_dump;
+    if (!keyval_get_bool(kv, "mem-merge", &merge, errp) || !keyval_get_bool(kv, "dump-guest-core", &dump, errp)) {
+        return false;
+    }
+    o->ram_source.no_merge = !merge;
+    o->ram_source.no_dump = !dump;
     for (unsigned i = 0; i < G_N_ELEMENTS(flags); i++) {
         bool ignored;
         if (!keyval_get_bool(kv, flags[i], &ignored, errp)) {
@@ -169,6 +180,13 @@ static bool optargs_auto(KeyVal *kv, const char *key, bool *out, Error **errp)
     return !v || parse_bool(key, v, out, errp);
 }
 
+static bool optargs_said_on(KeyVal *kv, const char *key)
+{
+    const char *v = keyval_get(kv, key);
+    bool on = false;
+    return v && parse_bool(key, v, &on, NULL) && on;
+}
+
 /* -machine [type=]NAME[,key=value] */
 bool optargs_machine(Options *o, const char *value, Error **errp)
 {
@@ -185,8 +203,9 @@ bool optargs_machine(Options *o, const char *value, Error **errp)
     const char *backend = keyval_get(kv, "memory-backend");
     bool ok = keyval_get_bool(kv, "usb", &c->usb, errp) && keyval_get_bool(kv, "hpet", &c->hpet, errp) &&
               keyval_get_bool(kv, "acpi", &c->acpi, errp) && keyval_get_bool(kv, "graphics", &c->graphics, errp) &&
-              optargs_auto(kv, "smm", &c->smm, errp) &&
-              optargs_auto(kv, "vmport", &c->vmport, errp) && optargs_machine_fixed(kv, errp) && optargs_machine_hints(kv, errp);
+              optargs_auto(kv, "smm", &c->smm, errp) && optargs_auto(kv, "vmport", &c->vmport, errp) &&
+              optargs_machine_fixed(kv, errp) && optargs_machine_hints(o, kv, errp);
+    o->smm_on = optargs_said_on(kv, "smm");
     optargs_copy(kv, "kernel", &c->kernel);
     optargs_copy(kv, "initrd", &c->initrd);
     optargs_copy(kv, "append", &c->append);
@@ -468,6 +487,7 @@ void options_init(Options *o)
     o->drives = g_ptr_array_new_with_free_func(options_free_keyval);
     o->blockdevs = g_ptr_array_new_with_free_func(g_free);
     o->objects = g_ptr_array_new_with_free_func(g_free);
+    o->numas = g_ptr_array_new_with_free_func(g_free);
     o->vncs = g_ptr_array_new_with_free_func(g_free);
     o->sdl = g_new0(SdlConfig, 1);
 }
@@ -480,8 +500,8 @@ void options_free(Options *o)
     for (unsigned i = 0; i < G_N_ELEMENTS(strings); i++) {
         g_free((char *)*strings[i]);
     }
-    char *const own[] = { o->machine, o->keymap, o->display, (char *)o->sdl,
-                          o->memory_backend, o->pidfile, o->debugcon, o->qtest, o->qtest_log, o->log_items,
+    char *const own[] = { o->machine, o->keymap, o->display, (char *)o->sdl, o->memory_backend, o->irqchip, o->pidfile,
+                          o->debugcon, o->qtest, o->qtest_log, o->log_items,
                           o->log_file, o->topic };
     for (unsigned i = 0; i < G_N_ELEMENTS(own); i++) {
         g_free(own[i]);
@@ -495,4 +515,5 @@ void options_free(Options *o)
         }
     }
     g_string_free(o->accels, TRUE);
+    optmem_free(o);
 }

@@ -6,29 +6,22 @@
 
 bool execmem_init(ExecMem *m, size_t size, Error **errp)
 {
-    int fd = memfd_create("rhea-code", MFD_CLOEXEC);
+    void *rw = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 
-    if (fd < 0 || ftruncate(fd, (off_t)size) < 0) {
+    if (rw == MAP_FAILED) {
         error_set_errno(errp, errno, "cannot make %zu bytes of memory for generated code", size);
-        if (fd >= 0) {
-            close(fd);
-        }
         return false;
     }
-    void *rw = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
-    void *rx = mmap(NULL, size, PROT_READ | PROT_EXEC, MAP_SHARED, fd, 0);
-    int err = errno;
+    /* An old size of 0 maps shared pages once more (mremap(2)). */
+    void *rx = mremap(rw, 0, size, MREMAP_MAYMOVE);
 
-    close(fd);
-    if (rw == MAP_FAILED || rx == MAP_FAILED) {
-        error_set_errno(errp, err, "cannot map %zu bytes of memory for generated code", size);
-        error_add_hint(errp, "A security policy of the host may forbid executable mappings of memfd files.");
-        if (rw != MAP_FAILED) {
-            munmap(rw, size);
-        }
+    if (rx == MAP_FAILED || mprotect(rx, size, PROT_READ | PROT_EXEC) < 0) {
+        error_set_errno(errp, errno, "cannot map %zu bytes of memory for generated code", size);
+        error_add_hint(errp, "A security policy of the host may forbid executable mappings.");
         if (rx != MAP_FAILED) {
             munmap(rx, size);
         }
+        munmap(rw, size);
         return false;
     }
     *m = (ExecMem){ .rw = rw, .rx = rx, .size = size };

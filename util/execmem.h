@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Memory for generated code: one memfd mapped twice, so that no mapping is writable and executable.
+ * Memory for generated code: shared pages mapped twice, so that no mapping is writable and executable.
  * Pages are given by the kernel as they are first written.
  */
 #ifndef UTIL_EXECMEM_H

@@ -19,6 +19,7 @@ static const struct {
     { "unimp", LOG_UNIMP, "what the guest used and is not there yet" },
     { "int", LOG_INT, "interrupts and exceptions" },
     { "in_asm", LOG_IN_ASM, "guest code as it is decoded" },
+    { "out_asm", LOG_OUT_ASM, "host code as the translator makes it, behind the guest's" },
     { "exec", LOG_EXEC, "every block of guest code as it runs (a lot)" },
     { "cpu", LOG_CPU, "CPU registers before every block (a lot)" },
     { "mmu", LOG_MMU, "page walks and TLB flushes" },
@@ -26,6 +27,7 @@ static const struct {
     { "ioport", LOG_IOPORT, "accesses to ports and addresses that no device claims" },
     { "pci", LOG_PCI, "PCI configuration space" },
     { "block", LOG_BLOCK, "requests to disk images" },
+    { "jit-stats", LOG_JIT_STATS, "figures of the translator, at the end" },
 };
 
 static GMutex log_lock;

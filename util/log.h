@@ -20,6 +20,8 @@ typedef enum LogItem {
     LOG_IOPORT = 1u << 8,      /* accesses that no device claims */
     LOG_PCI = 1u << 9,         /* configuration space */
     LOG_BLOCK = 1u << 10,      /* image requests */
+    LOG_JIT_STATS = 1u << 11,  /* the translator's figures at the end */
+    LOG_OUT_ASM = 1u << 12,    /* generated code */
 } LogItem;
 
 extern atomic_uint log_mask;

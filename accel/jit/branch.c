@@ -43,8 +43,7 @@ static bool branch_jmp_indirect(JitTr *t, JitInsn *j)
         if (!jit_addr_ok(t, j)) {
             return false;
         }
-        jit_mem(t, j, size, ACC_READ);
-        emit_rm(t->e, 0x8b, S0, host_mem(S0, 0), size == 8);
+        emit_rm(t->e, 0x8b, S0, jit_mem(t, j, size, ACC_READ), size == 8);
     } else if (d->op[0].kind == OPND_GPR) {
         unsigned h = jit_reg_host(d->op[0].reg >> 3);
 
@@ -78,14 +77,16 @@ static bool branch_jmp(JitTr *t, JitInsn *j)
     return true;
 }
 
-/* The address of the next instruction, to where S0 points. */
+/* The address of the next instruction goes below RSP, which stays. */
 static void push_next(JitTr *t, JitInsn *j)
 {
     bool w = jit_code64(t);
+    int size = w ? 8 : 4;
+    HostMem m = jit_mem_stack(t, j, -size, (unsigned)size, ACC_WRITE);
 
     emit_rm(t->e, 0x8b, S2, jit_reg_mem(R_RIP), true);
     emit_ri(t->e, 0, S2, j->i.off + j->i.len, w);
-    emit_rm(t->e, 0x89, S2, host_mem(S0, 0), w);
+    emit_rm(t->e, 0x89, S2, m, w);
 }
 
 static bool branch_call_indirect(JitTr *t, JitInsn *j)
@@ -97,13 +98,11 @@ static bool branch_call_indirect(JitTr *t, JitInsn *j)
         if (!jit_addr_ok(t, j)) {
             return false;
         }
-        jit_mem(t, j, size, ACC_READ);
-        emit_rm(t->e, 0x8b, S2, host_mem(S0, 0), size == 8);
+        emit_rm(t->e, 0x8b, S2, jit_mem(t, j, size, ACC_READ), size == 8);
         emit_rm(t->e, 0x89, S2, JIT_FIELD(jit_tmp), true);
     } else if (d->op[0].kind != OPND_GPR) {
         return false;
     }
-    jit_mem_stack(t, j, -(int)size, size, ACC_WRITE);
     push_next(t, j);
     if (d->op[0].kind == OPND_MEM) {
         emit_rm(t->e, 0x8b, S0, JIT_FIELD(jit_tmp), true);
@@ -130,7 +129,6 @@ static bool branch_call(JitTr *t, JitInsn *j)
     if (j->d.op[0].kind != OPND_REL) {
         return branch_call_indirect(t, j);
     }
-    jit_mem_stack(t, j, -size, (unsigned)size, ACC_WRITE);
     push_next(t, j);
     emit_rm(t->e, 0x8d, G_SP, host_mem(G_SP, -size), jit_code64(t));
     jit_exit_to(t, j, branch_rel(j), j->live_target);
@@ -144,8 +142,7 @@ static bool branch_ret(JitTr *t, JitInsn *j)
     if ((j->d.opcode & 0xfe) != 0xc2 || !branch_natural(t, j)) {
         return false;
     }
-    jit_mem_stack(t, j, 0, size, ACC_READ);
-    emit_rm(t->e, 0x8b, S0, host_mem(S0, 0), size == 8);
+    emit_rm(t->e, 0x8b, S0, jit_mem_stack(t, j, 0, size, ACC_READ), size == 8);
     jit_exit_indirect(t, jit_slot(t, j), t->jit->call_c, (int32_t)(size + (uint16_t)(j->d.opcode == 0xc2 ? j->i.imm : 0)));
     return true;
 }
@@ -178,11 +175,11 @@ static bool branch_loop(JitTr *t, JitInsn *j)
 }
 
 const JitRow jit_rows_branch[] = {
-    { "jo", branch_jcc, false }, { "jno", branch_jcc, false }, { "jb", branch_jcc, false }, { "jnb", branch_jcc, false },
-    { "jz", branch_jcc, false }, { "jnz", branch_jcc, false }, { "jbe", branch_jcc, false }, { "jnbe", branch_jcc, false },
-    { "js", branch_jcc, false }, { "jns", branch_jcc, false }, { "jp", branch_jcc, false }, { "jnp", branch_jcc, false },
-    { "jl", branch_jcc, false }, { "jnl", branch_jcc, false }, { "jle", branch_jcc, false }, { "jnle", branch_jcc, false },
-    { "jmp", branch_jmp, true }, { "call", branch_call, true }, { "ret", branch_ret, true },
-    { "jcxz", branch_jcxz, false }, { "jecxz", branch_jcxz, false }, { "jrcxz", branch_jcxz, false }, { "loop", branch_loop, false },
-    { NULL, NULL, false },
+    JIT_ROW("jo", branch_jcc), JIT_ROW("jno", branch_jcc), JIT_ROW("jb", branch_jcc), JIT_ROW("jnb", branch_jcc),
+    JIT_ROW("jz", branch_jcc), JIT_ROW("jnz", branch_jcc), JIT_ROW("jbe", branch_jcc), JIT_ROW("jnbe", branch_jcc),
+    JIT_ROW("js", branch_jcc), JIT_ROW("jns", branch_jcc), JIT_ROW("jp", branch_jcc), JIT_ROW("jnp", branch_jcc),
+    JIT_ROW("jl", branch_jcc), JIT_ROW("jnl", branch_jcc), JIT_ROW("jle", branch_jcc), JIT_ROW("jnle", branch_jcc),
+    { "jmp", branch_jmp, true, STACK_NONE }, { "call", branch_call, true, STACK_PUSH }, { "ret", branch_ret, true, STACK_POP },
+    JIT_ROW("jcxz", branch_jcxz), JIT_ROW("jecxz", branch_jcxz), JIT_ROW("jrcxz", branch_jcxz), JIT_ROW("loop", branch_loop),
+    { NULL, NULL, false, STACK_NONE },
 };

@@ -17,12 +17,14 @@ static unsigned table_index(const uint8_t *host)
 
 static void chunk_reset(JitCpu *j, JitChunk *c)
 {
-    size_t n = (size_t)(c - j->chunks), bytes = j->mem.size / (JIT_CHUNKS + 1), at = (n + 1) * bytes, hot = bytes / 8 * 5;
+    size_t n = (size_t)(c - j->chunks), bytes = j->mem.size / (JIT_CHUNKS + 1), at = (n + 1) * bytes, hot = bytes / 2, alt = bytes / 4;
 
     c->hot = (Emit){ .p = j->mem.rw + at, .end = j->mem.rw + at + hot, .to_rx = j->mem.rx - j->mem.rw };
-    c->cold = (Emit){ .p = j->mem.rw + at + hot, .end = j->mem.rw + at + bytes, .to_rx = j->mem.rx - j->mem.rw };
+    c->alt = (Emit){ .p = j->mem.rw + at + hot, .end = j->mem.rw + at + hot + alt, .to_rx = j->mem.rx - j->mem.rw };
+    c->cold = (Emit){ .p = j->mem.rw + at + hot + alt, .end = j->mem.rw + at + bytes, .to_rx = j->mem.rx - j->mem.rw };
     g_ptr_array_set_size(c->blocks, 0);
     g_ptr_array_set_size(c->slabs, 0);
+    g_hash_table_remove_all(c->faults);
     c->slab_used = SLAB_BYTES;
 }
 
@@ -37,12 +39,14 @@ bool jit_cache_init(JitCpu *j, size_t bytes, Error **errp)
     j->pages = g_hash_table_new(g_direct_hash, g_direct_equal);
     for (unsigned k = 0; k < JIT_CHUNKS; k++) {
         j->chunks[k].blocks = g_ptr_array_new();
+        j->chunks[k].faults = g_hash_table_new(g_direct_hash, g_direct_equal);
         j->chunks[k].slabs = g_ptr_array_new_with_free_func(g_free);
         chunk_reset(j, &j->chunks[k]);
     }
     Emit first = { .p = j->mem.rw, .end = j->mem.rw + part, .to_rx = j->mem.rx - j->mem.rw };
 
     jit_thunks(j, &first);
+    jit_perfmap_note(j->mem.rx, (size_t)(emit_rx(&first) - j->mem.rx), "thunks", 0);
     return true;
 }
 
@@ -51,6 +55,7 @@ void jit_cache_destroy(JitCpu *j)
     for (unsigned k = 0; k < JIT_CHUNKS; k++) {
         g_ptr_array_free(j->chunks[k].blocks, TRUE);
         g_ptr_array_free(j->chunks[k].slabs, TRUE);
+        g_hash_table_destroy(j->chunks[k].faults);
     }
     for (unsigned k = 0; k < JIT_MODES; k++) {
         g_free(j->tables[k].table);
@@ -73,9 +78,14 @@ void *jit_cache_alloc(JitChunk *c, size_t bytes)
     return p;
 }
 
+static bool has_room(const Emit *e)
+{
+    return (size_t)(e->end - e->p) >= JIT_BLOCK_ROOM;
+}
+
 static bool chunk_has_room(const JitChunk *c)
 {
-    return (size_t)(c->hot.end - c->hot.p) >= JIT_BLOCK_ROOM && (size_t)(c->cold.end - c->cold.p) >= JIT_BLOCK_ROOM;
+    return has_room(&c->hot) && has_room(&c->alt) && has_room(&c->cold);
 }
 
 static void chunk_evict(JitCpu *j, JitChunk *c)
@@ -239,6 +249,7 @@ void jit_cache_drop(JitCpu *j, JitBlock *b)
         }
     }
     b->dead = true;
+    j->dropped = true;
 }
 
 /* --- written code ------------------------------------------------------------------------------------------------- */

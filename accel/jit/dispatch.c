@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * Ways out of a block.  A target in the same page is a direct jump, patched once the block there exists: who runs this page has
- * the page mapped.  All other targets go through the TLB's exec tag, which gives the host address of the guest's bytes, and a
- * table from such addresses to code: so nothing here depends on which linear address means what, and TLB flushes need not tell
- * the translator.  Events are polled on jumps backwards and on everything indirect.
+ * the page mapped.  All other targets are looked for in a small table by linear address (X86Cpu.jit_jumps), whose entries die with
+ * the salt when mappings, mode or blocks change; then, out of line, through the TLB's exec tag, which gives the host address of
+ * the guest's bytes, and a table from such addresses to code.  Events are polled on jumps backwards and on everything indirect.
  */
 #include "util/osdep.h"
 #include "accel/jit/translate.h"
@@ -63,43 +63,115 @@ void jit_exit_to(JitTr *t, JitInsn *j, int64_t rel, uint16_t live)
     exit_stub(t, &t->b->exits[t->exit_count - 1]);
 }
 
+/* The entry of jit_jumps for the address in @lin: its offset goes to S1. */
+static void jump_entry(Emit *e, unsigned lin)
+{
+    emit_rr(e, 0x8b, S1, lin, false);
+    emit_ri(e, 4, S1, JIT_JUMPS - 1, false);
+    emit_shift(e, 4, S1, 5, false);
+}
+
+static HostMem jump_field(size_t field, unsigned below)
+{
+    return (HostMem){ CPU, S1, 0, (int32_t)(offsetof(X86Cpu, jit_jumps) + field + below) };
+}
+
+enum { JUMP_LIN = 0, JUMP_SALT = 8, JUMP_CODE = 16 };
+
 void jit_exit_indirect(JitTr *t, const JitSlot *slot, const uint8_t *slow, int32_t pop)
 {
-    Emit *e = t->e;
-    const uint8_t *not_here;
+    Emit *e = t->e, *c = t->cold;
+    const uint8_t *full = jit_full_thunk(t->jit, pop), *not_here = emit_rx(c); /* S0 is the target */
 
-    not_here = emit_rx(t->cold); /* S0 is the target: by the helper */
+    if (full) {
+        emit_call(c, full); /* comes back if it is not there */
+    }
+    const uint8_t *event = emit_rx(c);
+
     if (slot) {
         jit_cold_jump(t, slot, slow);
     } else {
-        emit_jmp(t->cold, t->jit->dispatch);
+        emit_jmp(c, t->jit->dispatch);
     }
     emit_op(e, &(HostOp){ .opcode = 0x83, .reg = 7, .is_mem = true, .mem = JIT_FIELD(vcpu.events), .imm_len = 1 });
+    emit_jcc(e, CC_NE, event);
+    jump_entry(e, S0);
+    emit_rm(e, 0x8b, S2, JIT_FIELD(jit_salt), true);
+    emit_rm(e, 0x3b, S0, jump_field(JUMP_LIN, 0), true);
     emit_jcc(e, CC_NE, not_here);
-    emit_rr(e, 0x8b, S1, S0, true);
-    emit_shift(e, 5, S1, 12 - TLB_ENTRY_SHIFT, true);
-    emit_rm(e, 0x23, S1, JIT_FIELD(tlb_mask), true);
-    emit_rm(e, 0x03, S1, JIT_FIELD(tlb), true);
-    emit_rr(e, 0x8b, S2, S0, true);
-    emit_ri(e, 4, S2, -4096, true);
-    emit_rm(e, 0x3b, S2, host_mem(S1, (int32_t)offsetof(TlbEntry, exec)), true);
+    emit_rm(e, 0x3b, S2, jump_field(JUMP_SALT, 0), true);
     emit_jcc(e, CC_NE, not_here);
     if (pop) {
         emit_rm(e, 0x8d, G_SP, host_mem(G_SP, pop), jit_code64(t));
     }
-    emit_rm(e, 0x89, S2, jit_reg_mem(R_RIP), true);
-    emit_rm(e, 0x03, S0, host_mem(S1, (int32_t)offsetof(TlbEntry, addend)), true);
+    emit_ri(e, 4, S0, -4096, true);
+    emit_rm(e, 0x89, S0, jit_reg_mem(R_RIP), true);
+    emit_jmp_mem(e, jump_field(JUMP_CODE, 0));
+}
+
+/* What RSP moves by: those that have a thunk of their own. */
+static const struct {
+    int8_t pop;
+    bool wide;
+} full_kinds[JIT_FULLS] = { { 0, true }, { 8, true }, { -8, true }, { 4, false }, { -4, false } };
+
+const uint8_t *jit_full_thunk(const JitCpu *j, int32_t pop)
+{
+    for (unsigned k = 0; k < JIT_FULLS; k++) {
+        if (full_kinds[k].pop == pop) {
+            return j->full[k];
+        }
+    }
+    return NULL;
+}
+
+static HostMem below(HostMem m) /* in something called: the return address is below X86Cpu */
+{
+    m.disp += 8;
+    return m;
+}
+
+/* Called: finds the code for the address in S0 through the TLB, notes it in jit_jumps, moves RSP and goes there; returns if it cannot. */
+const uint8_t *jit_make_full(Emit *e, unsigned kind)
+{
+    const uint8_t *at = emit_rx(e);
+
     emit_rr(e, 0x8b, S1, S0, true);
+    emit_shift(e, 5, S1, 12 - TLB_ENTRY_SHIFT, true);
+    emit_rm(e, 0x23, S1, below(JIT_FIELD(tlb_mask)), true);
+    emit_rm(e, 0x03, S1, below(JIT_FIELD(tlb)), true);
+    emit_rr(e, 0x8b, S2, S0, true);
+    emit_ri(e, 4, S2, -4096, true);
+    emit_rm(e, 0x3b, S2, host_mem(S1, (int32_t)offsetof(TlbEntry, exec)), true);
+    uint8_t *miss = emit_jcc_later(e, CC_NE);
+
+    emit_rm(e, 0x8b, S2, host_mem(S1, (int32_t)offsetof(TlbEntry, addend)), true);
+    emit_rr(e, 0x03, S2, S0, true); /* host address of the bytes */
+    emit_rr(e, 0x8b, S1, S2, true);
     emit_shift(e, 5, S1, 12, true);
-    emit_rr(e, 0x33, S1, S0, false);
+    emit_rr(e, 0x33, S1, S2, false);
     emit_ri(e, 4, S1, (1 << JIT_TABLE_BITS) - 1, false);
     emit_shift(e, 4, S1, JIT_ENTRY_SHIFT, false);
-    emit_rm(e, 0x03, S1, JIT_FIELD(jit_table), true);
-    emit_rm(e, 0x3b, S0, host_mem(S1, (int32_t)offsetof(JitEntry, host)), true);
-    emit_jcc(e, CC_NE, emit_rx(t->cold));
-    emit_jmp_mem(e, host_mem(S1, (int32_t)offsetof(JitEntry, code)));
-    /* Not in the table: the page offset is the same in both addresses. */
-    emit_ri(t->cold, 4, S0, 0xfff, false);
-    emit_rm(t->cold, 0x03, S0, jit_reg_mem(R_RIP), true);
-    emit_jmp(t->cold, t->jit->dispatch);
+    emit_rm(e, 0x03, S1, below(JIT_FIELD(jit_table)), true);
+    emit_rm(e, 0x3b, S2, host_mem(S1, (int32_t)offsetof(JitEntry, host)), true);
+    uint8_t *unknown = emit_jcc_later(e, CC_NE);
+
+    emit_rm(e, 0x8b, S2, host_mem(S1, (int32_t)offsetof(JitEntry, code)), true);
+    jump_entry(e, S0);
+    emit_rm(e, 0x89, S2, jump_field(JUMP_CODE, 8), true);
+    emit_rm(e, 0x89, S2, below(JIT_FIELD(jit_tmp)), true);
+    emit_rm(e, 0x8b, S2, below(JIT_FIELD(jit_salt)), true);
+    emit_rm(e, 0x89, S2, jump_field(JUMP_SALT, 8), true);
+    emit_rm(e, 0x89, S0, jump_field(JUMP_LIN, 8), true);
+    emit_ri(e, 4, S0, -4096, true);
+    emit_rm(e, 0x89, S0, below(jit_reg_mem(R_RIP)), true);
+    if (full_kinds[kind].pop) {
+        emit_rm(e, 0x8d, G_SP, host_mem(G_SP, full_kinds[kind].pop), full_kinds[kind].wide);
+    }
+    emit_rm(e, 0x8d, CPU, host_mem(CPU, 8), true);
+    emit_jmp_mem(e, JIT_FIELD(jit_tmp));
+    emit_patch(miss, e->to_rx, emit_rx(e));
+    emit_patch(unknown, e->to_rx, emit_rx(e));
+    EMIT(e, 0xc3);
+    return at;
 }

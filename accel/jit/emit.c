@@ -186,6 +186,16 @@ void emit_jmp(Emit *e, const uint8_t *target_rx)
     }
 }
 
+void emit_call(Emit *e, const uint8_t *target_rx)
+{
+    uint8_t *site = emit_jmp_later(e);
+
+    if (!e->full) {
+        site[-1] = 0xe8;
+        emit_patch(site, e->to_rx, target_rx);
+    }
+}
+
 void emit_jcc(Emit *e, unsigned cc, const uint8_t *target_rx)
 {
     uint8_t *site = emit_jcc_later(e, cc);

@@ -60,6 +60,7 @@ void emit_mi8(Emit *e, uint8_t opcode, unsigned ext, HostMem m, uint8_t imm); /*
 void emit_shift(Emit *e, unsigned ext, unsigned rm, uint8_t count, bool w);
 void emit_mov_imm(Emit *e, unsigned reg, uint64_t v); /* the shortest; leaves flags */
 void emit_jmp(Emit *e, const uint8_t *target_rx);
+void emit_call(Emit *e, const uint8_t *target_rx);
 void emit_jcc(Emit *e, unsigned cc, const uint8_t *target_rx);
 /* With a target to be filled in: returns where the 32-bit displacement is (write mapping). */
 uint8_t *emit_jmp_later(Emit *e);

@@ -72,12 +72,12 @@ void jit_flags_save(JitTr *t, Emit *e)
 
 void jit_flags_restore(Emit *e)
 {
-    emit_rr(e, 0x8b, S1, H_RAX, true);
+    emit_rr(e, 0x8b, S2, H_RAX, true);
     emit_rm(e, 0x8a, 0, cc_high(), false);
     EMIT(e, 0x04, 0x78); /* add al, 0x78: overflows when OF was set */
     emit_rm(e, 0x8a, 4, CC_LOW, false);
     EMIT(e, 0x9e); /* sahf */
-    emit_rr(e, 0x8b, H_RAX, S1, true);
+    emit_rr(e, 0x8b, H_RAX, S2, true);
 }
 
 void jit_flags_before_clobber(JitTr *t, JitInsn *j)

@@ -165,7 +165,6 @@ static bool int_modrm(JitTr *t, JitInsn *j)
     }
     if (mem) {
         o.is_mem = true;
-        o.mem = host_mem(S0, 0);
     } else {
         reg_use(&um, rm, ur.used && ur.spilled && ur.g == um.g ? S2 : S0);
         if (um.spilled && ur.spilled && um.g == ur.g) {
@@ -173,7 +172,7 @@ static bool int_modrm(JitTr *t, JitInsn *j)
         }
         o.rm = (uint8_t)um.host;
     }
-    bool rex = o.w || mem || wants_rex(&ur) || wants_rex(&um); /* S0 is an address */
+    bool rex = o.w || mem || wants_rex(&ur) || wants_rex(&um); /* S0 and S1 are in the address */
 
     if (rex && (ur.high || um.high)) {
         return false;
@@ -181,12 +180,15 @@ static bool int_modrm(JitTr *t, JitInsn *j)
     o.low8 = (ur.used && ur.size == 1 && !ur.high) || (um.used && um.size == 1 && !um.high);
     o.low8 &= !ur.high && !um.high;
     if (mem) {
-        jit_mem(t, j, rm->size, rm->write ? ACC_WRITE : ACC_READ);
+        o.mem = jit_mem(t, j, rm->size, rm->write ? ACC_WRITE : ACC_READ);
     }
     jit_flags_for(t, j);
     reg_load(t, &ur);
     if (!(um.spilled && um.host == ur.host)) {
         reg_load(t, &um);
+    }
+    if (d->opcode == 0xf6 || d->opcode == 0xf7) { /* DIV and IDIV are among them */
+        jit_fault_note(t, j);
     }
     emit_op(t->e, &o);
     reg_store(t, &ur);
@@ -254,9 +256,10 @@ static bool int_moffs(JitTr *t, JitInsn *j)
     if (!jit_addr_ok(t, j)) {
         return false;
     }
-    jit_mem(t, j, d->op[0].size, store ? ACC_WRITE : ACC_READ);
+    HostMem m = jit_mem(t, j, d->op[0].size, store ? ACC_WRITE : ACC_READ);
+
     emit_op(t->e, &(HostOp){ .opcode = (uint8_t)((store ? 0x88 : 0x8a) | !byte), .opsize16 = d->opsize == 2 && !byte, .w = d->rex_w,
-                             .reg = H_RAX, .is_mem = true, .mem = host_mem(S0, 0) });
+                             .reg = H_RAX, .is_mem = true, .mem = m });
     return true;
 }
 
@@ -292,31 +295,32 @@ static bool int_df(JitTr *t, JitInsn *j)
 }
 
 const JitRow jit_rows_int[] = {
-    { "mov", int_mov, false }, { "movzx", int_any, false }, { "movsx", int_any, false }, { "movsxd", int_any, false },
-    { "lea", int_lea, false }, { "xchg", int_any, false }, { "bswap", int_any, false },
-    { "cbw", int_fixed, false }, { "cwde", int_fixed, false }, { "cdqe", int_fixed, false },
-    { "cwd", int_fixed, false }, { "cdq", int_fixed, false }, { "cqo", int_fixed, false },
-    { "add", int_any, false }, { "adc", int_any, false }, { "sub", int_any, false }, { "sbb", int_any, false },
-    { "and", int_any, false }, { "or", int_any, false }, { "xor", int_any, false }, { "cmp", int_any, false },
-    { "test", int_any, false }, { "inc", int_any, false }, { "dec", int_any, false }, { "neg", int_any, false },
-    { "not", int_any, false },
-    { "shl", int_any, false }, { "shr", int_any, false }, { "sar", int_any, false }, { "rol", int_any, false },
-    { "ror", int_any, false }, { "rcl", int_any, false }, { "rcr", int_any, false }, { "shld", int_any, false },
-    { "shrd", int_any, false },
-    { "imul", int_any, false }, { "mul", int_any, false },
-    { "bt", int_bt, false }, { "bts", int_bt, false }, { "btr", int_bt, false }, { "btc", int_bt, false },
-    { "bsf", int_any, false }, { "bsr", int_any, false },
-    { "xadd", int_any, false }, { "cmpxchg", int_any, false },
-    { "cmovo", int_any, false }, { "cmovno", int_any, false }, { "cmovb", int_any, false }, { "cmovnb", int_any, false },
-    { "cmovz", int_any, false }, { "cmovnz", int_any, false }, { "cmovbe", int_any, false }, { "cmovnbe", int_any, false },
-    { "cmovs", int_any, false }, { "cmovns", int_any, false }, { "cmovp", int_any, false }, { "cmovnp", int_any, false },
-    { "cmovl", int_any, false }, { "cmovnl", int_any, false }, { "cmovle", int_any, false }, { "cmovnle", int_any, false },
-    { "seto", int_any, false }, { "setno", int_any, false }, { "setb", int_any, false }, { "setnb", int_any, false },
-    { "setz", int_any, false }, { "setnz", int_any, false }, { "setbe", int_any, false }, { "setnbe", int_any, false },
-    { "sets", int_any, false }, { "setns", int_any, false }, { "setp", int_any, false }, { "setnp", int_any, false },
-    { "setl", int_any, false }, { "setnl", int_any, false }, { "setle", int_any, false }, { "setnle", int_any, false },
-    { "nop", int_nop, false }, { "endbr64", int_nop, false }, { "endbr32", int_nop, false }, { "lfence", int_nop, false },
-    { "clc", int_fixed, false }, { "stc", int_fixed, false }, { "cmc", int_fixed, false },
-    { "cld", int_df, false }, { "std", int_df, false },
-    { NULL, NULL, false },
+    JIT_ROW("mov", int_mov), JIT_ROW("movzx", int_any), JIT_ROW("movsx", int_any), JIT_ROW("movsxd", int_any),
+    { "lea", int_lea, false, NO_ACCESS }, JIT_ROW("xchg", int_any), JIT_ROW("bswap", int_any),
+    JIT_ROW("cbw", int_fixed), JIT_ROW("cwde", int_fixed), JIT_ROW("cdqe", int_fixed),
+    JIT_ROW("cwd", int_fixed), JIT_ROW("cdq", int_fixed), JIT_ROW("cqo", int_fixed),
+    JIT_ROW("add", int_any), JIT_ROW("adc", int_any), JIT_ROW("sub", int_any), JIT_ROW("sbb", int_any),
+    JIT_ROW("and", int_any), JIT_ROW("or", int_any), JIT_ROW("xor", int_any), JIT_ROW("cmp", int_any),
+    JIT_ROW("test", int_any), JIT_ROW("inc", int_any), JIT_ROW("dec", int_any), JIT_ROW("neg", int_any),
+    JIT_ROW("not", int_any),
+    JIT_ROW("shl", int_any), JIT_ROW("shr", int_any), JIT_ROW("sar", int_any), JIT_ROW("rol", int_any),
+    JIT_ROW("ror", int_any), JIT_ROW("rcl", int_any), JIT_ROW("rcr", int_any), JIT_ROW("shld", int_any),
+    JIT_ROW("shrd", int_any),
+    JIT_ROW("imul", int_any), JIT_ROW("mul", int_any), JIT_ROW("div", int_any), JIT_ROW("idiv", int_any),
+    JIT_ROW("bt", int_bt), JIT_ROW("bts", int_bt), JIT_ROW("btr", int_bt), JIT_ROW("btc", int_bt),
+    JIT_ROW("bsf", int_any), JIT_ROW("bsr", int_any),
+    JIT_ROW("xadd", int_any), JIT_ROW("cmpxchg", int_any),
+    JIT_ROW("cmovo", int_any), JIT_ROW("cmovno", int_any), JIT_ROW("cmovb", int_any), JIT_ROW("cmovnb", int_any),
+    JIT_ROW("cmovz", int_any), JIT_ROW("cmovnz", int_any), JIT_ROW("cmovbe", int_any), JIT_ROW("cmovnbe", int_any),
+    JIT_ROW("cmovs", int_any), JIT_ROW("cmovns", int_any), JIT_ROW("cmovp", int_any), JIT_ROW("cmovnp", int_any),
+    JIT_ROW("cmovl", int_any), JIT_ROW("cmovnl", int_any), JIT_ROW("cmovle", int_any), JIT_ROW("cmovnle", int_any),
+    JIT_ROW("seto", int_any), JIT_ROW("setno", int_any), JIT_ROW("setb", int_any), JIT_ROW("setnb", int_any),
+    JIT_ROW("setz", int_any), JIT_ROW("setnz", int_any), JIT_ROW("setbe", int_any), JIT_ROW("setnbe", int_any),
+    JIT_ROW("sets", int_any), JIT_ROW("setns", int_any), JIT_ROW("setp", int_any), JIT_ROW("setnp", int_any),
+    JIT_ROW("setl", int_any), JIT_ROW("setnl", int_any), JIT_ROW("setle", int_any), JIT_ROW("setnle", int_any),
+    { "nop", int_nop, false, NO_ACCESS }, { "endbr64", int_nop, false, NO_ACCESS }, { "endbr32", int_nop, false, NO_ACCESS },
+    { "lfence", int_nop, false, NO_ACCESS },
+    JIT_ROW("clc", int_fixed), JIT_ROW("stc", int_fixed), JIT_ROW("cmc", int_fixed),
+    JIT_ROW("cld", int_df), JIT_ROW("std", int_df),
+    { NULL, NULL, false, STACK_NONE },
 };

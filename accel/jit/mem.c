@@ -68,7 +68,7 @@ JitSlot *jit_slot(JitTr *t, JitInsn *j)
 {
     JitSlot *s = jit_cache_alloc(t->chunk, sizeof(JitSlot));
 
-    *s = (JitSlot){ .insn = j->i, .block = t->b };
+    *s = (JitSlot){ .insn = j->i, .block = t->b, .mnemonic = j->d.mnemonic, .vec_retry = t->vec };
     g_assert(t->slot_count < G_N_ELEMENTS(t->slots));
     t->slots[t->slot_count++] = s;
     return s;
@@ -80,30 +80,108 @@ void jit_cold_jump(JitTr *t, const JitSlot *s, const uint8_t *thunk)
     emit_jmp(t->cold, thunk);
 }
 
-/* S0: linear address -> host address. */
-static void tlb_look_up(JitTr *t, JitInsn *j, unsigned size, MemAccess acc)
+/*
+ * The page reached last, per base register: most accesses find it there and need no look-up.  Other places: absolute addresses,
+ * FS and GS, RIP-relative ones and tables by where they are.
+ */
+enum { PAGE_SEG = 16, PAGE_RIP = 17, PAGE_RIPS = 4, PAGE_ABS = 21, PAGE_ABSES = 3 };
+
+static unsigned page_place(const JitInsn *j)
 {
-    Emit *e = t->e;
-    int32_t tag = acc == ACC_READ ? (int32_t)offsetof(TlbEntry, read) : (int32_t)offsetof(TlbEntry, write);
+    unsigned base = j->i.base >> 3, page = (unsigned)(j->i.disp >> 12);
+
+    if (j->i.seg >= SEG_FS) {
+        return PAGE_SEG;
+    }
+    return base < 16 ? base : base == R_RIP ? PAGE_RIP + page % PAGE_RIPS : PAGE_ABS + page % PAGE_ABSES;
+}
+
+#define PAGE_FIELD(f, n) host_mem(CPU, (int32_t)(offsetof(X86Cpu, jit_pages.f) + (n) * 8))
+
+static HostMem page_tag(unsigned place, bool write)
+{
+    return write ? PAGE_FIELD(write, place) : PAGE_FIELD(read, place);
+}
+
+/*
+ * Called from out-of-line code when that page is another one: S0 is the linear address, S2 the tag that it wants.  Looks it up in the
+ * TLB, notes it and returns with ZF set and the addend in S1; ZF clear: not there.
+ */
+const uint8_t *jit_page_thunk(Emit *e, unsigned place, bool write)
+{
+    const uint8_t *at = emit_rx(e);
+    int32_t tag = write ? (int32_t)offsetof(TlbEntry, write) : (int32_t)offsetof(TlbEntry, read);
+
+    emit_rr(e, 0x8b, S1, S0, true);
+    emit_shift(e, 5, S1, 12 - TLB_ENTRY_SHIFT, true);
+    emit_rm(e, 0x23, S1, host_mem(CPU, (int32_t)offsetof(X86Cpu, tlb_mask) + 8), true); /* the return address is below */
+    emit_rm(e, 0x03, S1, host_mem(CPU, (int32_t)offsetof(X86Cpu, tlb) + 8), true);
+    emit_rm(e, 0x3b, S2, host_mem(S1, tag), true);
+    uint8_t *miss = emit_jcc_later(e, CC_NE);
+    static const int32_t from[] = { (int32_t)offsetof(TlbEntry, read), (int32_t)offsetof(TlbEntry, write),
+                                    (int32_t)offsetof(TlbEntry, addend) };
+    const HostMem to[] = { PAGE_FIELD(read, place), PAGE_FIELD(write, place), PAGE_FIELD(addend, place) };
+
+    for (unsigned k = 0; k < 3; k++) {
+        unsigned reg = k == 2 ? S1 : S2;
+
+        emit_rm(e, 0x8b, reg, host_mem(S1, from[k]), true);
+        emit_rm(e, 0x89, reg, host_mem(CPU, to[k].disp + 8), true);
+    }
+    emit_patch(miss, e->to_rx, emit_rx(e));
+    EMIT(e, 0xc3);
+    return at;
+}
+
+/*
+ * The fast test: the page is the one noted, and the access is aligned, so that it does not cross into the next.  An unaligned one is
+ * looked up out of line.  A range is tested at both ends.
+ */
+static void test_page(Emit *e, unsigned lin, unsigned size, bool aligned, HostMem tag, const uint8_t *miss)
+{
+    emit_rr(e, 0x8b, S2, lin, true);
+    emit_ri(e, 4, S2, aligned ? -4096 | (int32_t)(size - 1) : -4096, true);
+    emit_rm(e, 0x3b, S2, tag, true);
+    emit_jcc(e, CC_NE, miss);
+    if (!aligned) {
+        emit_rm(e, 0x8d, S2, host_mem(lin, (int32_t)size - 1), true);
+        emit_ri(e, 4, S2, -4096, true);
+        emit_rm(e, 0x3b, S2, tag, true);
+        emit_jcc(e, CC_NE, miss);
+    }
+}
+
+/* The linear address is in @lin: leaves the addend in S1.  When the TLB does not have it: to @slow, or by the slot. */
+static void look_up(JitTr *t, unsigned lin, unsigned size, unsigned place, bool write, const uint8_t *slow, const JitSlot *s)
+{
+    Emit *e = t->e, *c = t->cold;
+
+    test_page(e, lin, size, !slow && !(size & (size - 1)), page_tag(place, write), emit_rx(c));
+    emit_rm(e, 0x8b, S1, PAGE_FIELD(addend, place), true);
+    if (lin != S0) {
+        emit_rr(c, 0x8b, S0, lin, true);
+    }
+    emit_rm(c, 0x8d, S2, host_mem(S0, (int32_t)size - 1), true);
+    emit_ri(c, 4, S2, -4096, true);
+    emit_call(c, t->jit->page_thunks[place][write]);
+    emit_jcc(c, CC_E, emit_rx(e));
+    if (slow) {
+        emit_jmp(c, slow);
+    } else {
+        jit_cold_jump(t, s, t->jit->mem_slow);
+    }
+}
+
+/* One access at the address in @lin. */
+static HostMem mem_single(JitTr *t, JitInsn *j, unsigned lin, unsigned place, unsigned size, MemAccess acc)
+{
     JitSlot *s = jit_slot(t, j);
 
     s->size = (uint8_t)size;
     s->acc = (uint8_t)acc;
     s->retry = t->retry;
-    emit_rr(e, 0x8b, S1, S0, true);
-    emit_shift(e, 5, S1, 12 - TLB_ENTRY_SHIFT, true);
-    emit_rm(e, 0x23, S1, JIT_FIELD(tlb_mask), true);
-    emit_rm(e, 0x03, S1, JIT_FIELD(tlb), true);
-    if (size > 1) {
-        emit_rm(e, 0x8d, S2, host_mem(S0, (int32_t)size - 1), true);
-    } else {
-        emit_rr(e, 0x8b, S2, S0, true);
-    }
-    emit_ri(e, 4, S2, -4096, true);
-    emit_rm(e, 0x3b, S2, host_mem(S1, tag), true);
-    emit_jcc(e, CC_NE, emit_rx(t->cold));
-    jit_cold_jump(t, s, t->jit->mem_slow);
-    emit_rm(e, 0x03, S0, host_mem(S1, (int32_t)offsetof(TlbEntry, addend)), true);
+    look_up(t, lin, size, place, acc == ACC_WRITE, NULL, s);
+    return (HostMem){ S1, (uint8_t)lin, 0, 0 };
 }
 
 static void mem_begin(JitTr *t, JitInsn *j)
@@ -114,33 +192,83 @@ static void mem_begin(JitTr *t, JitInsn *j)
     }
 }
 
-void jit_mem(JitTr *t, JitInsn *j, unsigned size, MemAccess acc)
+static HostMem group_addend(unsigned n)
 {
+    return host_mem(CPU, (int32_t)(offsetof(X86Cpu, jit_group) + n * 8));
+}
+
+/*
+ * A member of a group at host register @base + @disp: the first one looks up the whole range (or goes over to the version of the block
+ * without groups), the others take the addend from memory.  @off: of the address, as the group counts.
+ */
+static HostMem mem_grouped(JitTr *t, JitInsn *j, unsigned n, unsigned gbase, int32_t disp, int32_t off)
+{
+    unsigned base = jit_reg_host(gbase);
+    JitGroup *g = &t->groups[n];
+
+    if (g->checked) {
+        emit_rm(t->e, 0x8b, S1, group_addend(n), true);
+    } else {
+        mem_begin(t, j);
+        emit_rm(t->e, 0x8d, S0, host_mem(base, disp - off + g->lo), true);
+        look_up(t, S0, (unsigned)(g->hi - g->lo), gbase, g->write, t->alt_retry[j - t->insns], NULL);
+        emit_rm(t->e, 0x89, S1, group_addend(n), true);
+        g->checked = true;
+    }
+    return (HostMem){ S1, (uint8_t)base, 0, disp };
+}
+
+/* The group of the next access of @j; -1: none. */
+static int mem_group(JitTr *t, const JitInsn *j)
+{
+    unsigned n = t->access++;
+
+    return t->alt || n > 1 ? -1 : j->group[n];
+}
+
+HostMem jit_mem(JitTr *t, JitInsn *j, unsigned size, MemAccess acc)
+{
+    int n = mem_group(t, j);
+    unsigned base = j->i.base >> 3;
+
+    if (n >= 0) {
+        return mem_grouped(t, j, (unsigned)n, base, j->i.disp, j->group_off[t->access - 1]);
+    }
     mem_begin(t, j);
+    unsigned h = base < 16 ? jit_reg_host(base) : H_NONE;
+
+    if (jit_code64(t) && h != H_NONE && j->i.index == R_ZERO * 8 && !j->i.disp && j->i.addrsize == 8 && j->i.seg < SEG_FS) {
+        return mem_single(t, j, h, page_place(j), size, acc);
+    }
     jit_lea(t, j, S0, jit_code64(t));
     if (jit_code64(t) && j->i.seg >= SEG_FS) {
         emit_rm(t->e, 0x03, S0, host_mem(CPU, (int32_t)(offsetof(X86Cpu, lin_base) + j->i.seg * 8)), true);
     }
-    tlb_look_up(t, j, size, acc);
+    return mem_single(t, j, S0, page_place(j), size, acc);
 }
 
-static void mem_based(JitTr *t, JitInsn *j, unsigned base, int delta, unsigned size, MemAccess acc)
+static HostMem mem_based(JitTr *t, JitInsn *j, unsigned g, int delta, unsigned size, MemAccess acc)
 {
-    mem_begin(t, j);
-    if (delta) {
-        emit_rm(t->e, 0x8d, S0, host_mem(base, delta), jit_code64(t));
-    } else {
-        emit_rr(t->e, 0x8b, S0, base, jit_code64(t));
+    unsigned base = jit_reg_host(g);
+    int n = mem_group(t, j);
+
+    if (n >= 0) {
+        return mem_grouped(t, j, (unsigned)n, g, delta, j->group_off[t->access - 1]);
     }
-    tlb_look_up(t, j, size, acc);
+    mem_begin(t, j);
+    if (!delta && jit_code64(t)) {
+        return mem_single(t, j, base, g, size, acc);
+    }
+    emit_rm(t->e, 0x8d, S0, host_mem(base, delta), jit_code64(t));
+    return mem_single(t, j, S0, g, size, acc);
 }
 
-void jit_mem_stack(JitTr *t, JitInsn *j, int delta, unsigned size, MemAccess acc)
+HostMem jit_mem_stack(JitTr *t, JitInsn *j, int delta, unsigned size, MemAccess acc)
 {
-    mem_based(t, j, G_SP, delta, size, acc);
+    return mem_based(t, j, R_RSP, delta, size, acc);
 }
 
-void jit_mem_at(JitTr *t, JitInsn *j, unsigned base, unsigned size, MemAccess acc)
+HostMem jit_mem_at(JitTr *t, JitInsn *j, unsigned g, unsigned size, MemAccess acc)
 {
-    mem_based(t, j, base, 0, size, acc);
+    return mem_based(t, j, g, 0, size, acc);
 }

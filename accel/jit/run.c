@@ -56,6 +56,7 @@ static JitBlock *block_at(JitCpu *j, X86Cpu *cpu, uint64_t lin)
 
     if (!b) {
         mmu_protect_code(cpu, page.ram, page.ram_off); /* before the bytes are read */
+        j->dropped = true; /* write tags of that page */
         b = jit_translate(j, lin, &page);
         if (b) {
             jit_cache_add(j, b);
@@ -68,6 +69,28 @@ static JitBlock *block_at(JitCpu *j, X86Cpu *cpu, uint64_t lin)
 static bool limit_ok(const X86Cpu *cpu, const JitBlock *b)
 {
     return (cpu->mode & (MODE_CODE64 | MODE_FLAT)) || cpu->regs[R_RIP] + (b->dep_hi - b->dep_lo) <= cpu->seg[SEG_CS].limit;
+}
+
+/* A C function may have changed what is mapped where, or the privilege, or dropped blocks: what was noted of them must go. */
+static void pages_check(JitCpu *j, X86Cpu *cpu)
+{
+    bool all = j->epoch != cpu->tlb_epoch || j->epoch_mode != cpu->mode || j->dropped;
+
+    if (!all && j->epoch_way == cpu->tlb_way) {
+        return;
+    }
+    memset(&cpu->jit_pages.read, 0xff, sizeof(cpu->jit_pages.read) + sizeof(cpu->jit_pages.write));
+    if (all) {
+        memset(j->salts, 0, sizeof(j->salts));
+    }
+    if (!j->salts[cpu->tlb_way]) {
+        j->salts[cpu->tlb_way] = ++j->salt;
+    }
+    cpu->jit_salt = j->salts[cpu->tlb_way];
+    j->epoch = cpu->tlb_epoch;
+    j->epoch_way = cpu->tlb_way;
+    j->epoch_mode = cpu->mode;
+    j->dropped = false;
 }
 
 /* Where to go on at an exact RIP; then regs[R_RIP] is the page's. */
@@ -89,6 +112,7 @@ static JitBlock *jit_next(JitCpu *j, X86Cpu *cpu)
         jit_cache_enter(j, b);
     }
     flags_to_memory(cpu);
+    pages_check(j, cpu);
     cpu->regs[R_RIP] -= lin & 0xfff;
     return b;
 }
@@ -110,6 +134,16 @@ static const uint8_t *next_code(X86Cpu *cpu)
 
 /* --- helpers of generated code ------------------------------------------------------------------------------------ */
 
+/* To @code with the vector state @bits in the host's registers, which is allowed. */
+static const uint8_t *vec_resume(X86Cpu *cpu, const uint8_t *code, uint8_t bits)
+{
+    if (!bits) {
+        return code;
+    }
+    cpu->jit_vec_to = code;
+    return jit_of(cpu)->vec_load[bits];
+}
+
 static const uint8_t *insn_done(X86Cpu *cpu, JitSlot *s)
 {
     uint8_t fl = s->insn.flags;
@@ -125,12 +159,13 @@ static const uint8_t *insn_done(X86Cpu *cpu, JitSlot *s)
         }
         return next_code(cpu);
     }
-    if (G_UNLIKELY(cpu->dbg_hits || s->block->dead)) {
+    if (G_UNLIKELY(cpu->dbg_hits || s->block->dead || (s->vec_done && (s->vec_done & ~jit_vec_allowed(cpu))))) {
         cpu->regs[R_RIP] = insn_next_rip(cpu, &s->insn);
         return next_code(cpu);
     }
     flags_to_memory(cpu);
-    return s->done;
+    pages_check(jit_of(cpu), cpu);
+    return vec_resume(cpu, s->done, s->vec_done);
 }
 
 static const uint8_t *insn_run(X86Cpu *cpu, JitSlot *s)
@@ -144,8 +179,27 @@ static const uint8_t *insn_run(X86Cpu *cpu, JitSlot *s)
 const uint8_t *jit_help_call(X86Cpu *cpu, void *arg, uint64_t val)
 {
     (void)val;
+    JitSlot *s = arg;
+
     jit_of(cpu)->stats.calls_c++;
-    return insn_run(cpu, arg);
+    if (G_UNLIKELY(log_on(LOG_JIT_STATS))) {
+        jit_stats_call(jit_of(cpu), s->mnemonic);
+    }
+    return insn_run(cpu, s);
+}
+
+/*
+ * Two operands of one instruction may want the same place in the TLB and would take it from each other for ever: the C function needs
+ * no place.
+ */
+static bool miss_again(JitCpu *j, JitSlot *s)
+{
+    bool other = j->missed.slot != s && j->missed.block == s->block && j->missed.off == s->insn.off;
+
+    j->missed.slot = s;
+    j->missed.block = other ? NULL : s->block;
+    j->missed.off = s->insn.off;
+    return other;
 }
 
 const uint8_t *jit_help_mem(X86Cpu *cpu, void *arg, uint64_t lin)
@@ -154,6 +208,9 @@ const uint8_t *jit_help_mem(X86Cpu *cpu, void *arg, uint64_t lin)
     JitCpu *j = jit_of(cpu);
 
     j->stats.misses++;
+    if (miss_again(j, s) || (s->size >= 16 && (lin & (s->size - 1u)))) { /* a misaligned operand may be #GP, which comes before #PF */
+        return insn_run(cpu, s);
+    }
     if (((lin ^ (lin + s->size - 1)) & ~(uint64_t)0xfff) == 0 && cpu->tlb_way != TLB_USER_AC) {
         cpu->insn = &s->insn;
         mem_probe(cpu, lin, s->size, s->acc);
@@ -161,11 +218,27 @@ const uint8_t *jit_help_mem(X86Cpu *cpu, void *arg, uint64_t lin)
         const TlbEntry *e = tlb_entry(cpu, lin);
 
         if (tlb_hit(s->acc == ACC_READ ? e->read : e->write, lin, s->size)) {
-            return s->retry;
+            return vec_resume(cpu, s->retry, s->vec_retry);
         }
     }
-    j->stats.mem_c++;
+    if ((lin & 0xfff) + s->size > 0x1000) {
+        j->stats.crossings++;
+    } else {
+        j->stats.mem_c++;
+    }
     return insn_run(cpu, s);
+}
+
+/* The block needs the state @bits from here on. */
+const uint8_t *jit_help_vec(X86Cpu *cpu, void *arg, uint64_t bits)
+{
+    JitSlot *s = arg;
+    uint8_t allowed = jit_vec_allowed(cpu);
+
+    if (bits & ~(uint64_t)allowed) {
+        return insn_run(cpu, s);
+    }
+    return vec_resume(cpu, s->retry, (uint8_t)(bits | (cpu->vec_was & allowed)));
 }
 
 const uint8_t *jit_help_link(X86Cpu *cpu, void *arg, uint64_t val)
@@ -221,14 +294,19 @@ const uint8_t *jit_help_call_finish(X86Cpu *cpu, void *arg, uint64_t target)
 
 void jit_blocks(X86Cpu *cpu, JitCpu *j)
 {
-    JitBlock *b = jit_next(j, cpu);
+    JitBlock *b = cpu->jit_fault ? NULL : jit_next(j, cpu);
 
-    if (b) {
-        j->stats.left++;
+    if (cpu->jit_fault) {
+        cpu->jit_fault = false;
+        interp_insn(cpu, j->interp);
+    } else if (b) {
+        j->stats.entered++;
+        jit_fault_thread(j);
         j->enter(cpu, b->code);
     } else if (cpu->vcpu.debug.count || log_on(LOG_EXEC | LOG_CPU)) {
         interp_chain(cpu, j->interp);
     } else if (run_wanted(cpu)) {
+        j->stats.interp++;
         interp_insn(cpu, j->interp);
     }
     if (G_UNLIKELY(cpu->dbg_hits)) {
@@ -304,16 +382,21 @@ static bool jit_probe(char **why)
 
 static bool jit_init(struct KeyVal *options, Error **errp)
 {
-    static const char *const known[] = { "tb-size", NULL };
+    static const char *const known[] = { "tb-size", "perfmap", NULL };
     uint64_t mib = JIT_BYTES_DEFAULT / MiB;
+    bool perfmap = false;
 
     if (!keyval_get_uint(options, "tb-size", JIT_BYTES_MIN / MiB, JIT_BYTES_MAX / MiB, &mib, errp) ||
-        !keyval_finish(options, "accelerator", known, errp)) {
+        !keyval_get_bool(options, "perfmap", &perfmap, errp) || !keyval_finish(options, "accelerator", known, errp)) {
+        return false;
+    }
+    if (perfmap && !jit_perfmap_open(errp)) {
         return false;
     }
     jit.bytes = mib * MiB;
     decode_init();
     jit_rows_init();
+    jit_fault_init();
     return true;
 }
 
@@ -363,6 +446,12 @@ static void jit_vcpu_destroy(Vcpu *v)
 {
     JitCpu *j = v->accel;
 
+    if (log_on(LOG_JIT_STATS)) {
+        jit_stats_print(j);
+    }
+    if (j->called) {
+        g_hash_table_destroy(j->called);
+    }
     g_mutex_lock(&jit.lock);
     g_ptr_array_remove(jit.cpus, j);
     g_mutex_unlock(&jit.lock);

@@ -27,25 +27,25 @@ static bool stack_push(JitTr *t, JitInsn *j)
         if (!jit_addr_ok(t, j)) {
             return false;
         }
-        jit_mem(t, j, (unsigned)size, ACC_READ);
-        emit_rm(t->e, 0x8b, S2, host_mem(S0, 0), w);
+        emit_rm(t->e, 0x8b, S2, jit_mem(t, j, (unsigned)size, ACC_READ), w);
         emit_rm(t->e, 0x89, S2, JIT_FIELD(jit_tmp), true);
-        jit_mem_stack(t, j, -size, (unsigned)size, ACC_WRITE);
+        HostMem m = jit_mem_stack(t, j, -size, (unsigned)size, ACC_WRITE);
+
         emit_rm(t->e, 0x8b, S2, JIT_FIELD(jit_tmp), true);
-        emit_rm(t->e, 0x89, S2, host_mem(S0, 0), w);
+        emit_rm(t->e, 0x89, S2, m, w);
     } else if (d->op[0].kind == OPND_GPR) {
         unsigned h = jit_reg_host(d->op[0].reg >> 3);
+        HostMem m = jit_mem_stack(t, j, -size, (unsigned)size, ACC_WRITE);
 
-        jit_mem_stack(t, j, -size, (unsigned)size, ACC_WRITE);
         if (h == H_NONE) {
             emit_rm(t->e, 0x8b, h = S2, jit_reg_mem(d->op[0].reg >> 3), true);
         }
-        emit_rm(t->e, 0x89, h, host_mem(S0, 0), w);
+        emit_rm(t->e, 0x89, h, m, w);
     } else if (d->op[0].kind == OPND_IMM) {
-        HostOp o = { .opcode = 0xc7, .w = w, .is_mem = true, .mem = host_mem(S0, 0), .imm_len = 4 };
+        HostOp o = { .opcode = 0xc7, .w = w, .is_mem = true, .imm_len = 4 };
 
         st_le32(o.imm, (uint32_t)j->i.imm);
-        jit_mem_stack(t, j, -size, (unsigned)size, ACC_WRITE);
+        o.mem = jit_mem_stack(t, j, -size, (unsigned)size, ACC_WRITE);
         emit_op(t->e, &o);
     } else {
         return false;
@@ -63,13 +63,14 @@ static bool stack_pop(JitTr *t, JitInsn *j)
         return false;
     }
     h = jit_reg_host(g);
-    jit_mem_stack(t, j, 0, d->opsize, ACC_READ);
-    if (g != R_RSP) {
-        stack_move(t, d->opsize);
-    }
-    emit_rm(t->e, 0x8b, h == H_NONE ? (unsigned)S2 : h, host_mem(S0, 0), d->opsize == 8);
+    HostMem m = jit_mem_stack(t, j, 0, d->opsize, ACC_READ);
+
+    emit_rm(t->e, 0x8b, h == H_NONE ? (unsigned)S2 : h, m, d->opsize == 8);
     if (h == H_NONE) {
         emit_rm(t->e, 0x89, S2, jit_reg_mem(g), true);
+    }
+    if (g != R_RSP) {
+        stack_move(t, d->opsize);
     }
     return true;
 }
@@ -81,13 +82,14 @@ static bool stack_leave(JitTr *t, JitInsn *j)
     if (!stack_natural(t, j)) {
         return false;
     }
-    jit_mem_at(t, j, H_RBP, j->d.opsize, ACC_READ);
+    HostMem m = jit_mem_at(t, j, R_RBP, j->d.opsize, ACC_READ);
+
     emit_rm(e, 0x8d, G_SP, host_mem(H_RBP, j->d.opsize), jit_code64(t));
-    emit_rm(e, 0x8b, H_RBP, host_mem(S0, 0), j->d.opsize == 8);
+    emit_rm(e, 0x8b, H_RBP, m, j->d.opsize == 8);
     return true;
 }
 
 const JitRow jit_rows_stack[] = {
-    { "push", stack_push, false }, { "pop", stack_pop, false }, { "leave", stack_leave, false },
-    { NULL, NULL, false },
+    { "push", stack_push, false, STACK_PUSH }, { "pop", stack_pop, false, STACK_POP }, { "leave", stack_leave, false, STACK_LEAVE },
+    { NULL, NULL, false, STACK_NONE },
 };

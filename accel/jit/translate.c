@@ -23,12 +23,16 @@ void jit_rows_init(void)
         rows_add(jit_rows_int);
         rows_add(jit_rows_branch);
         rows_add(jit_rows_stack);
+        rows_add(jit_rows_vec);
     }
 }
 
-const JitRow *jit_row_find(const char *mnemonic)
+static const JitRow *row_find(const Decoded *d)
 {
-    return mnemonic ? g_hash_table_lookup(rows, mnemonic) : NULL;
+    const JitRow *r = d->mnemonic ? g_hash_table_lookup(rows, d->mnemonic) : NULL;
+
+    r = r ? r : jit_x87_row(d);
+    return r ? r : jit_vec_row(d);
 }
 
 /* --- decoding ------------------------------------------------------------------------------------------------- */
@@ -38,7 +42,7 @@ static bool decode_at(JitTr *t, unsigned off, JitInsn *j)
     if (off >= 0x1000 || decode_insn_full(t->cpu, t->page + off, MIN(15u, 0x1000 - off), (uint16_t)off, &j->i, &j->d) == DECODE_MORE) {
         return false;
     }
-    j->row = t->native && j->i.fn != op_ud ? jit_row_find(j->d.mnemonic) : NULL;
+    j->row = t->native && j->i.fn != op_ud ? row_find(&j->d) : NULL;
     jit_flags_analyse(j);
     return true;
 }
@@ -122,22 +126,44 @@ void jit_call_c(JitTr *t, JitInsn *j)
     emit_jmp(t->e, t->jit->call_c);
     t->fl_mem = true;
     t->fl_host = false;
+    t->vec = 0;
+    jit_groups_end(t);
     t->jit->stats.insns_c++;
+}
+
+static bool groups_checked(const JitTr *t)
+{
+    for (unsigned k = 0; k < t->group_count; k++) {
+        if (t->groups[k].checked) {
+            return true;
+        }
+    }
+    return false;
 }
 
 static void emit_insn(JitTr *t, JitInsn *j)
 {
     bool host = t->fl_host, mem = t->fl_mem;
+    uint8_t vec = t->vec;
+    unsigned n = (unsigned)(j - t->insns);
 
     t->retry = NULL;
-    t->slot_count = 0;
+    t->slot_count = t->access = 0;
+    if (t->alt) {
+        t->alt_begin[n] = emit_rx(t->e);
+    }
     if (!j->row || !j->row->emit(t, j)) {
         t->fl_host = host;
         t->fl_mem = mem;
+        t->vec = vec;
         jit_call_c(t, j);
     }
     for (unsigned k = 0; k < t->slot_count; k++) {
-        t->slots[k]->done = emit_rx(t->e);
+        t->slots[k]->vec_done = t->vec;
+        t->slots[k]->done = !t->alt && groups_checked(t) ? t->alt_begin[n + 1] : emit_rx(t->e);
+    }
+    if (t->alt) {
+        t->alt_retry[n] = t->retry;
     }
 }
 
@@ -148,18 +174,38 @@ static bool block_open(const JitTr *t)
     return !((last->i.flags & (INSN_END | INSN_BRANCH)) && (!last->row || last->row->ends));
 }
 
-static void emit_block(JitTr *t)
+static void emit_all(JitTr *t)
 {
+    JitInsn *last = &t->insns[t->count - 1];
+
     t->fl_host = false;
     t->fl_mem = true;
+    t->vec = 0;
     for (unsigned k = 0; k < t->count; k++) {
         emit_insn(t, &t->insns[k]);
     }
-    JitInsn *last = &t->insns[t->count - 1];
-
+    if (t->alt) {
+        t->alt_begin[t->count] = emit_rx(t->e);
+    }
     if (block_open(t)) {
         jit_exit_to(t, last, last->i.off + last->i.len, last->live_out);
     }
+}
+
+static void emit_block(JitTr *t)
+{
+    if (t->group_count) {
+        t->alt = true;
+        t->e = &t->chunk->alt;
+        emit_all(t);
+        t->alt = false;
+        t->e = &t->chunk->hot;
+    }
+    if (log_on(LOG_JIT_STATS)) {
+        emit_op(t->e, &(HostOp){ .opcode = 0x83, .w = true, .is_mem = true, .mem = JIT_FIELD(jit_insns), .imm_len = 1,
+                                 .imm = { (uint8_t)t->count } });
+    }
+    emit_all(t);
 }
 
 static unsigned exits_max(const JitTr *t)
@@ -169,7 +215,7 @@ static unsigned exits_max(const JitTr *t)
     for (unsigned k = 0; k < t->count; k++) {
         n += is_direct(&t->insns[k]);
     }
-    return n;
+    return t->group_count ? 2 * n : n;
 }
 
 static JitBlock *block_done(JitTr *t)
@@ -196,6 +242,18 @@ static void log_block(const JitTr *t, uint64_t lin)
     }
 }
 
+static void log_code(const char *what, const uint8_t *from, const uint8_t *to)
+{
+    log_printf(LOG_OUT_ASM, "%s\n", what);
+    while (from < to) {
+        char text[128];
+        unsigned len = decode_text(MODE_LMA | MODE_CODE64, (uintptr_t)from, from, (unsigned)MIN(15, to - from), text, sizeof(text));
+
+        log_printf(LOG_OUT_ASM, "  %" PRIxPTR "  %s\n", (uintptr_t)from, text);
+        from += MAX(len, 1);
+    }
+}
+
 JitBlock *jit_translate(JitCpu *j, uint64_t lin, const CodePage *page)
 {
     static _Thread_local JitTr tr;
@@ -218,6 +276,7 @@ JitBlock *jit_translate(JitCpu *j, uint64_t lin, const CodePage *page)
     }
     scan_targets(t);
     jit_flags_liveness(t);
+    jit_groups_find(t);
     t->chunk = jit_cache_room(j);
     t->e = &t->chunk->hot;
     t->cold = &t->chunk->cold;
@@ -225,12 +284,20 @@ JitBlock *jit_translate(JitCpu *j, uint64_t lin, const CodePage *page)
     *t->b = head;
     t->b->code = emit_rx(t->e);
     t->b->count = (uint16_t)t->count;
+    const uint8_t *cold = emit_rx(t->cold);
+
     emit_block(t);
+    jit_perfmap_note(t->b->code, (size_t)(emit_rx(t->e) - t->b->code), "block", lin);
+    jit_perfmap_note(cold, (size_t)(emit_rx(t->cold) - cold), "cold", lin);
     j->stats.blocks++;
     j->stats.insns += t->count;
     j->stats.code_bytes += (uint64_t)(emit_rx(t->e) - t->b->code);
     if (log_on(LOG_IN_ASM)) {
         log_block(t, lin);
+    }
+    if (log_on(LOG_OUT_ASM)) {
+        log_code("host code:", t->b->code, emit_rx(t->e));
+        log_code("out of line:", cold, emit_rx(t->cold));
     }
     g_ptr_array_add(t->chunk->blocks, t->b);
     return block_done(t);

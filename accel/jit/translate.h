@@ -25,9 +25,12 @@ typedef struct JitRow {
     const char *mnemonic;
     JitEmitFn *emit;
     bool ends; /* emits its own way out of the block: nothing follows */
+    enum { STACK_NONE, STACK_PUSH, STACK_POP, STACK_LEAVE, NO_ACCESS } access; /* besides an explicit operand; NO_ACCESS: not even that */
 } JitRow;
-extern const JitRow jit_rows_int[], jit_rows_branch[], jit_rows_stack[];
-const JitRow *jit_row_find(const char *mnemonic);
+#define JIT_ROW(mnemonic, emit) { mnemonic, emit, false, STACK_NONE }
+extern const JitRow jit_rows_int[], jit_rows_branch[], jit_rows_stack[], jit_rows_vec[];
+const JitRow *jit_vec_row(const Decoded *d); /* for what no table names; NULL: not a vector instruction */
+const JitRow *jit_x87_row(const Decoded *d);
 void jit_rows_init(void);
 
 struct JitInsn {
@@ -38,8 +41,19 @@ struct JitInsn {
     uint16_t fl_set;     /* may change */
     uint16_t fl_kill;    /* surely changes */
     uint16_t live_in, live_out;
+    int32_t group_off[2];
+    int8_t group[2];     /* of its accesses, in the order in which they are emitted; -1: alone (group.c) */
     uint16_t live_target; /* branches: at the target, when it is in this page; else all */
 };
+
+#define JIT_GROUPS ((unsigned)G_N_ELEMENTS(((X86Cpu *)0)->jit_group))
+typedef struct JitGroup {
+    int32_t lo, hi;      /* bytes, from the value that its addresses have in common */
+    uint16_t base, index; /* value numbers */
+    uint8_t scale, members;
+    bool write;
+    bool checked;        /* in what is being emitted: the addend is in X86Cpu.jit_group */
+} JitGroup;
 
 struct JitTr {
     X86Cpu *cpu;
@@ -52,11 +66,17 @@ struct JitTr {
     uint32_t mode;
     bool native;          /* code may be emitted in this mode */
     bool fl_host, fl_mem;
+    uint8_t vec;          /* LIVE_*: live for sure */
     const uint8_t *retry; /* where the instruction being emitted begins again after a TLB miss; NULL: not yet fixed */
     JitSlot *slots[4];    /* of the instruction being emitted: their `done` is set when it is complete */
     unsigned slot_count;
+    unsigned access;      /* how many accesses of the instruction have been emitted */
+    JitGroup groups[16];
+    unsigned group_count;
+    bool alt;             /* emitting the version without groups */
+    const uint8_t *alt_begin[JIT_MAX_INSNS + 1], *alt_retry[JIT_MAX_INSNS]; /* its instructions; NULL: there is no such version */
     unsigned exit_count;
-    JitExit exits[JIT_MAX_EXITS];
+    JitExit exits[2 * (JIT_MAX_INSNS + 1)];
     unsigned count;
     JitInsn insns[JIT_MAX_INSNS];
 };
@@ -78,21 +98,27 @@ static inline bool jit_code64(const JitTr *t)
 void jit_flags_analyse(JitInsn *j);                     /* fl_* from the decoder's */
 void jit_flags_liveness(JitTr *t);
 void jit_flags_save(JitTr *t, Emit *e);                 /* host -> memory, whatever fl_* say */
-void jit_flags_restore(Emit *e);                        /* memory -> host; uses S1 */
+void jit_flags_restore(Emit *e);                        /* memory -> host; uses S2 */
 void jit_flags_before_clobber(JitTr *t, JitInsn *j);    /* @j is about to destroy the host's flags before it reads or sets the guest's */
 void jit_flags_for(JitTr *t, JitInsn *j);               /* the host's are what @j looks at */
 void jit_flags_after(JitTr *t, JitInsn *j);             /* @j's own host instruction has set them */
 
 /*
- * mem.c: how an address is formed.  jit_addr_ok first (emits nothing).  jit_mem leaves in S0 a host address good for
- * @size bytes; clobbers S1, S2 and the flags (saved before if need be).  Faults, I/O and the like run the whole instruction by its C
- * function: nothing of the guest's state may be changed before the last jit_mem.
+ * mem.c: how an address is formed.  jit_addr_ok first (emits nothing).  The others return the host's memory operand, good for @size
+ * bytes; it uses S0 and S1, and S2 and the flags are clobbered (those saved before if need be).  Faults, I/O and the like run
+ * the whole instruction by its C function: nothing of the guest's state may be changed before the last of them.
  */
 bool jit_addr_ok(const JitTr *t, const JitInsn *j);
-void jit_mem(JitTr *t, JitInsn *j, unsigned size, MemAccess acc);
-void jit_mem_stack(JitTr *t, JitInsn *j, int delta, unsigned size, MemAccess acc); /* at RSP + delta */
-void jit_mem_at(JitTr *t, JitInsn *j, unsigned base, unsigned size, MemAccess acc); /* at a host register */
+HostMem jit_mem(JitTr *t, JitInsn *j, unsigned size, MemAccess acc);
+HostMem jit_mem_stack(JitTr *t, JitInsn *j, int delta, unsigned size, MemAccess acc); /* at RSP + delta */
+HostMem jit_mem_at(JitTr *t, JitInsn *j, unsigned g, unsigned size, MemAccess acc);   /* at guest register @g */
 void jit_lea(JitTr *t, const JitInsn *j, unsigned dst, bool wide); /* the effective address alone; keeps flags; uses S0, S1 */
+
+const uint8_t *jit_page_thunk(Emit *e, unsigned place, bool write); /* made once, for each of JIT_PAGES places */
+
+/* group.c: accesses near each other, which need one look-up. */
+void jit_groups_find(JitTr *t);
+void jit_groups_end(JitTr *t);    /* something may have happened to the mappings */
 JitSlot *jit_slot(JitTr *t, JitInsn *j);
 void jit_cold_jump(JitTr *t, const JitSlot *s, const uint8_t *thunk); /* emits out-of-line code: goes there with this slot */
 
@@ -101,7 +127,13 @@ void jit_exit_to(JitTr *t, JitInsn *j, int64_t rel, uint16_t live); /* direct ju
 /* Indirect jump to the linear address in S0.  @slot: whose C function does it all when that is not the fast case; NULL: state is
  * committed, S0 is the new RIP.  @pop: added to RSP when nothing can fail any more. */
 void jit_exit_indirect(JitTr *t, const JitSlot *slot, const uint8_t *slow, int32_t pop);
+const uint8_t *jit_full_thunk(const JitCpu *j, int32_t pop);
+const uint8_t *jit_make_full(Emit *e, unsigned kind);
 bool jit_target_in_page(const JitTr *t, int64_t rel);
+
+/* vec.c */
+void jit_vec_need(JitTr *t, JitInsn *j, uint8_t bits); /* first of all in an instruction; saves the flags if need be */
+void jit_fault_note(JitTr *t, JitInsn *j);             /* the next host instruction may raise a signal: then @j is the interpreter's */
 
 /* translate.c */
 void jit_call_c(JitTr *t, JitInsn *j);

@@ -65,8 +65,8 @@ void x86_update_mode(X86Cpu *cpu)
     bool smap = (cpu->cr4 & CR4_SMAP) && !(cpu->eflags & FL_AC);
     unsigned user = (cpu->cr0 & CR0_AM) && (cpu->eflags & FL_AC) ? TLB_USER_AC : TLB_USER;
     cpu->tlb_way = (uint8_t)(cpu->cpl == 3 ? user : smap ? TLB_SYS : TLB_SYS_USERPAGES);
-    cpu->tlb = cpu->tlbs[cpu->tlb_way];
-    cpu->tlb_mask = (TLB_SIZE - 1) * sizeof(TlbEntry);
+    cpu->tlb = cpu->tlb_ways[cpu->tlb_way].entry;
+    cpu->tlb_mask = cpu->tlb_ways[cpu->tlb_way].mask;
     cpu->fpu_ok = !(cpu->cr0 & (CR0_EM | CR0_TS));
     x86_debug_update(cpu);
 }
@@ -210,6 +210,7 @@ static void cpu_op_free(Vcpu *v)
 {
     X86Cpu *cpu = x86_cpu(v);
     cpuid_free(cpu);
+    tlb_free(cpu);
     cpu_unmap(cpu);
 }
 
@@ -227,6 +228,7 @@ static Vcpu *cpu_op_new(const char *model, unsigned index, uint32_t apic_id, con
         cpu_unmap(cpu);
         return NULL;
     }
+    tlb_new(cpu);
     cpu->phys_mask = ((uint64_t)1 << cpuid_phys_bits(cpu)) - 1;
     cpu_op_reset(&cpu->vcpu, index == 0);
     return &cpu->vcpu;

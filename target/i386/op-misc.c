@@ -6,6 +6,7 @@
 #include "util/osdep.h"
 #include "target/i386/op-atomic.h"
 #include "target/i386/ops-int.h"
+#include <sched.h>
 #include <sys/random.h>
 
 uint64_t op_dst_begin_slow(X86Cpu *cpu, uint64_t lin, unsigned size)
@@ -94,8 +95,13 @@ static void op_rdrand(X86Cpu *cpu, const Insn *i)
     flags_set(cpu, ok ? FL_CF : 0);
 }
 
+/* A vCPU that spins lets others run: on a host with fewer cores, the one that it waits for. */
+#define PAUSES_A_YIELD 32
 static void op_pause(X86Cpu *cpu, const Insn *i)
 {
+    if (vcpu_count() > 1 && ++cpu->pauses % PAUSES_A_YIELD == 0) {
+        sched_yield();
+    }
     cpu->regs[R_RIP] = insn_next_rip(cpu, i);
 }
 

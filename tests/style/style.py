@@ -43,12 +43,15 @@ LIBRARIES = {
     "urcu*": ["system/*", "util/*"],
     "png.h": ["ui/*"],
     "pixman.h": ["ui/*"],
+    "zstd.h": ["block/qcow2-zstd*", "tests/*"],
+    "libdeflate.h": ["block/qcow2-deflate*"],
+    "nettle/*": ["block/cipher-nettle*"],
     "rfb/*": ["ui/vnc*"],
     "xkbcommon/*": ["ui/keymap-xkb.c"],
     "SDL*": ["ui/sdl*"],
     "curses.h": ["ui/curses*"],
     "zlib.h": ["block/*", "migration/*", "tests/*", "tools/*"],
-    "jansson.h": ["monitor/*", "system/*", "block/*", "tests/*"],
+    "jansson.h": ["monitor/*", "system/*", "block/*", "tests/*", "tools/*"],
 }
 FOLDERS = ["util", "block", "net", "audio", "chardev", "ui", "migration", "system", "target", "accel", "hw", "monitor", "gdb",
            "tools", "pc-bios", "tests", "scripts", "configure", "Makefile"]
