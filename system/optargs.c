@@ -180,6 +180,13 @@ static bool optargs_auto(KeyVal *kv, const char *key, bool *out, Error **errp)
     return !v || parse_bool(key, v, out, errp);
 }
 
+static bool optargs_said_on(KeyVal *kv, const char *key)
+{
+    const char *v = keyval_get(kv, key);
+    bool on = false;
+    return v && parse_bool(key, v, &on, NULL) && on;
+}
+
 /* -machine [type=]NAME[,key=value] */
 bool optargs_machine(Options *o, const char *value, Error **errp)
 {
@@ -194,12 +201,11 @@ bool optargs_machine(Options *o, const char *value, Error **errp)
     MachineConfig *c = &o->cfg;
     const char *type = keyval_get(kv, "type"), *accel = keyval_get(kv, "accel");
     const char *backend = keyval_get(kv, "memory-backend");
-    const char *smm = keyval_get(kv, "smm");
     bool ok = keyval_get_bool(kv, "usb", &c->usb, errp) && keyval_get_bool(kv, "hpet", &c->hpet, errp) &&
               keyval_get_bool(kv, "acpi", &c->acpi, errp) && keyval_get_bool(kv, "graphics", &c->graphics, errp) &&
               optargs_auto(kv, "smm", &c->smm, errp) && optargs_auto(kv, "vmport", &c->vmport, errp) &&
               optargs_machine_fixed(kv, errp) && optargs_machine_hints(o, kv, errp);
-    o->smm_on = ok && smm && strcmp(smm, "auto") && c->smm;
+    o->smm_on = optargs_said_on(kv, "smm");
     optargs_copy(kv, "kernel", &c->kernel);
     optargs_copy(kv, "initrd", &c->initrd);
     optargs_copy(kv, "append", &c->append);
@@ -494,8 +500,8 @@ void options_free(Options *o)
     for (unsigned i = 0; i < G_N_ELEMENTS(strings); i++) {
         g_free((char *)*strings[i]);
     }
-    char *const own[] = { o->machine, o->keymap, o->display, (char *)o->sdl, o->memory_backend, o->irqchip, o->pidfile, o->debugcon,
-                          o->qtest, o->qtest_log, o->log_items,
+    char *const own[] = { o->machine, o->keymap, o->display, (char *)o->sdl, o->memory_backend, o->irqchip, o->pidfile,
+                          o->debugcon, o->qtest, o->qtest_log, o->log_items,
                           o->log_file, o->topic };
     for (unsigned i = 0; i < G_N_ELEMENTS(own); i++) {
         g_free(own[i]);

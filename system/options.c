@@ -678,7 +678,7 @@ static const Option options_table[] = {
     { "full-screen", NULL, "the window fills the screen (Ctrl-Alt-F: back)", DISPLAY, optdisplay_full_screen },
     { "alt-grab", NULL, "hot keys with Ctrl-Alt-Shift instead of Ctrl-Alt", DISPLAY, optdisplay_alt_grab },
     { "ctrl-grab", NULL, "hot keys with the right Ctrl instead of Ctrl-Alt", DISPLAY, optdisplay_ctrl_grab },
-    { "vnc", "[HOST]:N[,to=N][,password=on][,websocket=on|[HOST:]PORT][,share=allow-exclusive|force-shared|ignore]"
+    { "vnc", "[HOST]:N[,to=N][,password=on|,password-secret=ID][,websocket=on|[HOST:]PORT][,share=allow-exclusive|force-shared|ignore]"
       "[,reverse=on][,power-control=on][,display=DEVICE][,head=N][,id=ID] | unix:PATH[,...] | none",
       "a VNC server, on port 5900 + N", DISPLAY, optdisplay_vnc },
     { "k", "LAYOUT", "keyboard layout, for VNC viewers that do not tell keys' places, and for `type` [us]", DISPLAY,

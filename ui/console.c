@@ -240,7 +240,8 @@ static void console_pace(Console *c)
     } else if (c->next == CONSOLE_NEVER) {
         timer_del(&c->timer);
     } else {
-        timer_mod(&c->timer, MAX(earliest, c->last_ns + MIN(c->next, INT64_MAX / 2)));
+        /* a promise that was not kept (the guest's clock stands still) counts less and less */
+        timer_mod(&c->timer, MAX(earliest, c->last_ns + MAX(MIN(c->next, INT64_MAX / 2), c->updated ? 0 : c->poll_ns)));
     }
 }
 

@@ -47,6 +47,7 @@ typedef struct VncConfig {
     bool ipv4, ipv6;   /* which may be used */
     char *ws_host, *ws_port; /* NULL port: no web socket */
     bool password, power_control;
+    char *secret;      /* id of the -object secret that holds the password; NULL: it is set later */
     VncShare share;
     char *device;      /* of the console; NULL: the default one */
     int head;

@@ -107,7 +107,6 @@ static bool vnc_refuse(KeyVal *kv, Error **errp)
     } missing[] = {
         { "tls-creds", "encryption needs -object tls-creds-x509, which comes with a later version" },
         { "tls-authz", "encryption needs -object tls-creds-x509, which comes with a later version" },
-        { "password-secret", "it needs -object secret, which comes with a later version; use password=on and set_password" },
         { "sasl-authz", "there is no SASL here; use password=on" },
     };
     bool sasl = false;
@@ -147,6 +146,8 @@ static bool vnc_parse_flags(VncConfig *c, KeyVal *kv, Error **errp)
     c->ipv6 = v6 || !v4;
     c->device = g_strdup(keyval_get(kv, "display"));
     c->id = g_strdup(keyval_get(kv, "id"));
+    c->secret = g_strdup(keyval_get(kv, "password-secret"));
+    c->password |= c->secret != NULL;
     return vnc_parse_share(c, keyval_get(kv, "share"), errp);
 }
 
@@ -195,5 +196,6 @@ void vnc_config_clear(VncConfig *c)
     g_free(c->ws_host);
     g_free(c->ws_port);
     g_free(c->device);
+    g_free(c->secret);
     *c = (VncConfig){ 0 };
 }

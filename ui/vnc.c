@@ -3,6 +3,8 @@
 #include "util/osdep.h"
 #include "ui/vnc-int.h"
 
+#include "util/secret.h"
+
 #include <fcntl.h>
 #include <sys/eventfd.h>
 #include <sys/socket.h>
@@ -460,8 +462,31 @@ static VncServer *vnc_server_new(const VncConfig *c)
     return s;
 }
 
+/* password-secret=ID */
+static bool vnc_read_secret(VncServer *s, Error **errp)
+{
+    const uint8_t *data;
+    size_t len;
+
+    if (!s->config.secret) {
+        return true;
+    }
+    if (!secret_get(s->config.secret, &data, &len, errp)) {
+        return false;
+    }
+    if (len > VNC_PASSWORD_MAX || !len || memchr(data, 0, len)) {
+        error_set(errp, "secret '%s' has %zu characters; a VNC password has 1 to %d", s->config.secret, len, VNC_PASSWORD_MAX);
+        return false;
+    }
+    s->password = g_strndup((const char *)data, len);
+    return true;
+}
+
 static bool vnc_server_open(VncServer *s, Error **errp)
 {
+    if (!vnc_read_secret(s, errp)) {
+        return false;
+    }
     if (s->config.reverse) {
         int fd = vnc_connect_out(&s->config, errp);
 

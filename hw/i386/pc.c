@@ -216,9 +216,8 @@ static bool pc_create_isa_chips(PcBoard *b, Error **errp)
     const MachineConfig *cfg = &b->m->cfg;
     IrqLine a20 = { .set = pc_a20_set, .opaque = b };
     Device *keyboard = i8042_create(b->isa, b->gsi[1], b->gsi[12], a20, errp);
-    if (!keyboard || !i8237_create(b->isa, &b->m->as_mem, errp) ||
-        !port92_create(b->isa, a20, errp) || !ferr_create(b->isa, b->gsi[13], errp) ||
-        !fdc_create(b->isa, cfg->floppy, cfg->has_floppy_drive, errp)) {
+    if (!keyboard || !i8237_create(b->isa, &b->m->as_mem, errp) || !port92_create(b->isa, a20, errp) ||
+        !ferr_create(b->isa, b->gsi[13], errp) || !fdc_create(b->isa, cfg->floppy, cfg->has_floppy_drive, errp)) {
         return false;
     }
     for (unsigned i = 0; i < MAX_SERIAL_PORTS; i++) {

@@ -93,7 +93,6 @@ def missing_files():
 def not_there_yet():
     fails("-netdev", "user,id=n", parts=["networking comes with a later version"])
     fails("-display", "gtk", parts=["gtk", "sdl", "vnc"])
-    fails("-vga", "cirrus", parts=["later", "std"])
     fails("-qmp", "stdio", parts=["not there yet"])
     fails("-sandbox", "on", parts=["-sandbox off"])
     fails("-object", "rng-random,id=r", parts=["rng-random", "is not there"])

@@ -140,8 +140,8 @@ static void add_message(GByteArray *a, FuzzRng *rng)
 static GByteArray *make_talk(FuzzRng *rng, bool web)
 {
     GByteArray *a = g_byte_array_new();
-    static const char *const versions[] = { "RFB 003.008\n", "RFB 003.008\n", "RFB 003.008\n",
-                                            "RFB 003.007\n", "RFB 003.003\n", "RFB 004.001\n" };
+    static const char *const versions[] = { "RFB 003.008\n", "RFB 003.008\n", "RFB 003.008\n", "RFB 003.007\n", "RFB 003.003\n",
+                                            "RFB 004.001\n" };
 
     if (web && fuzz_below(rng, 4)) {
         static const char upgrade[] = "GET /x HTTP/1.1\r\nHost: a\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nOrigin: b\r\n"

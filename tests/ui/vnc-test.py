@@ -126,6 +126,19 @@ def passwords():
 
 
 @case
+def password_from_a_secret():
+    with Machine("-object", "secret,id=s,data=sesame", "-vnc", "unix:{folder}/vnc,password-secret=s") as machine:
+        connect(machine, password="sesame").close()
+        refused("login failed", lambda: connect(machine, password="open"))
+        machine.end()
+    for secret, words in (("s", ["9", "1 to 8"]), ("t", ["t"])):
+        bad = subprocess.run([RHEA, "-object", "secret,id=s,data=123456789", "-vnc", f":9,password-secret={secret}"], capture_output=True,
+                             text=True, timeout=20, check=False)
+        must_be(bad.returncode, 1)
+        must_have(bad.stderr, *words)
+
+
+@case
 def ten_viewers_one_stuck():
     """One asks for frames and reads none. The others get theirs, and memory stays what it was."""
     with Machine(*VNC, guest="screen") as machine:
