@@ -35,15 +35,29 @@ build/config.mk: build/config.stamp
 
 FOLDERS := util block net audio chardev ui migration system target/i386 accel accel/* hw/* monitor gdb
 SRCS := $(wildcard $(addsuffix /*.c,$(FOLDERS)))
+# A program is tools/rhea-NAME.c with tools/NAME-*.c, and what all of them share: tools/tool*.c.
 TOOL_SRCS := $(wildcard tools/*.c)
+TOOL_MAINS := $(wildcard tools/rhea-*.c)
 
 # Optional parts: files built when configure found the part's library, and the files built in their place
 # when it did not (those say which package was missing). One row per part of configure's table.
-OPTIONAL := png vnc xkb
+OPTIONAL := png vnc xkb sdl curses zstd deflate nettle uring
 WITH_png := ui/png.c
 WITHOUT_png := ui/png-none.c
+WITH_zstd := block/qcow2-zstd.c
+WITHOUT_zstd := block/qcow2-zstd-none.c
+WITH_deflate := block/qcow2-deflate.c
+WITHOUT_deflate := block/qcow2-deflate-none.c
+WITH_uring := block/uring.c
+WITHOUT_uring := block/uring-none.c
+WITH_nettle := block/cipher-nettle.c
+WITHOUT_nettle := block/cipher-none.c
 WITH_vnc := $(filter-out ui/vnc-none.c,$(wildcard ui/vnc*.c))
 WITHOUT_vnc := ui/vnc-none.c
+WITH_sdl := ui/sdl.c ui/sdl-input.c ui/sdl-keys-table.c
+WITHOUT_sdl := ui/sdl-none.c
+WITH_curses := ui/curses.c
+WITHOUT_curses := ui/curses-none.c
 WITH_xkb := ui/keymap-xkb.c
 WITHOUT_xkb := ui/keymap-none.c
 
@@ -58,7 +72,8 @@ UTIL_OBJS := $(filter $(OBJ)/util/%,$(OBJS))
 BLOCK_OBJS := $(filter $(OBJ)/block/%,$(OBJS))
 
 EMULATOR := $(if $(wildcard system/main.c),$(BUILD)/rhea-system-x86_64)
-TOOLS := $(patsubst tools/%.c,$(BUILD)/%,$(TOOL_SRCS))
+TOOLS := $(patsubst tools/%.c,$(BUILD)/%,$(TOOL_MAINS))
+tool_objs = $(patsubst %.c,$(OBJ)/%.o,$(wildcard tools/$(1:rhea-%=%)-*.c tools/tool*.c))
 
 # ---- flags ---------------------------------------------------------------------------------------------------
 
@@ -93,7 +108,8 @@ $(OBJ)/%.o: %.c build/config.mk
 $(BUILD)/rhea-system-x86_64: $(OBJS)
 	$(call say,LINK,$@)$(CC) $(ALL_LDFLAGS) -o $@ $(OBJS) $(LIBS)
 
-$(TOOLS): $(BUILD)/%: $(OBJ)/tools/%.o $(UTIL_OBJS) $(BLOCK_OBJS)
+.SECONDEXPANSION:
+$(TOOLS): $(BUILD)/%: $(OBJ)/tools/%.o $$(call tool_objs,$$*) $(UTIL_OBJS) $(BLOCK_OBJS)
 	$(call say,LINK,$@)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBS)
 
 # ---- firmware: ACPI tables from ASL, option ROMs and their kin from assembler ----------------------------------
@@ -132,6 +148,8 @@ $(call test_programs,unit,test): $(call test_helpers,unit,test)
 $(call test_programs,state,test): $(call test_helpers,state,test)
 $(call test_programs,image,test): $(call test_helpers,image,test)
 $(FUZZ_TESTS): $(call test_helpers,fuzz,fuzz)
+$(BUILD)/tests/fuzz/cpu-fuzz: $(OBJ)/tests/unit/guest-cpu.o
+$(BUILD)/tests/fuzz/qcow2-fuzz: $(OBJ)/tests/image/memfile.o
 $(LINKED_TESTS) $(FUZZ_TESTS) $(QTESTS): $(BUILD)/%: $(OBJ)/%.o
 	@mkdir -p $(@D)
 	$(call say,LINK,$@)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBS)
@@ -139,7 +157,8 @@ $(LINKED_TESTS) $(FUZZ_TESTS) $(QTESTS): $(BUILD)/%: $(OBJ)/%.o
 # Flat guests: BIOS-style ROMs of 64 KiB, see tests/guest/guest.h.
 GUESTS := $(patsubst %.S,$(BUILD)/%.bin,$(wildcard tests/guest/*.S))
 BENCH_GUESTS := $(patsubst %.S,$(BUILD)/%.bin,$(wildcard tests/bench/*.S))
-$(GUESTS) $(BENCH_GUESTS): $(BUILD)/%.bin: %.S tests/guest/rom.ld
+UI_GUESTS := $(patsubst %.S,$(BUILD)/%.bin,$(wildcard tests/ui/*.S))
+$(GUESTS) $(BENCH_GUESTS) $(UI_GUESTS): $(BUILD)/%.bin: %.S tests/guest/rom.ld
 	@mkdir -p $(@D) $(OBJ)/$(*D)
 	$(call say,GUEST,$<)$(CC) -m64 -I. -c -MMD -MP -MT $@ -MF $(OBJ)/$*.d -o $(OBJ)/$*.o $< && \
 		$(LD) -m elf_x86_64 -T tests/guest/rom.ld -o $@ $(OBJ)/$*.o
@@ -185,19 +204,23 @@ endif
 .PHONY: asan
 
 RUN_TESTS := tests/run --build $(BUILD)
-.PHONY: check check-unit check-qtest check-cli check-guest check-boot check-fuzz check-style check-slow check-clang bench
-check: all guests test-programs asan guest-kernels | deps-test
-	@$(RUN_TESTS) style unit state image qtest cli guest fuzz boot
-check-unit: $(LINKED_TESTS)
+.PHONY: check check-unit check-qtest check-cli check-guest check-boot check-ui check-kvm check-fuzz check-style check-slow check-clang bench bench-kvm
+check: all guests $(BUILD)/tests/bench/ide-read.bin $(UI_GUESTS) test-programs asan guest-kernels | deps-test
+	@$(RUN_TESTS) style unit state image qtest cli ui guest fuzz boot kvm
+check-unit: programs $(LINKED_TESTS)
 	@$(RUN_TESTS) unit state image
 check-qtest: all $(QTESTS)
 	@$(RUN_TESTS) qtest
-check-cli: all
+check-cli: all $(BUILD)/tests/bench/ide-read.bin
 	@$(RUN_TESTS) cli
 check-guest: all guests
 	@$(RUN_TESTS) guest
+check-ui: all $(UI_GUESTS) | deps-test
+	@$(RUN_TESTS) ui
 check-boot: all guest-kernels | deps-test
 	@$(RUN_TESTS) boot
+check-kvm: all guests guest-kernels | deps-test
+	@$(RUN_TESTS) kvm
 check-fuzz: asan
 	@$(RUN_TESTS) fuzz
 check-style:
@@ -210,10 +233,13 @@ check-slow: all guest-kernels | deps-test
 check-clang:
 	@+$(MAKE) BUILD=build/clang CC=clang programs test-programs fuzz-programs
 # make bench BENCH="--only sieve --rounds 5": tests/bench/run --help lists what can be chosen.
-bench: all $(BENCH_GUESTS) $(BUILD)/bench/root.cpio
+bench: all $(BENCH_GUESTS) $(UI_GUESTS) $(BUILD)/bench/root.cpio
 	@RHEA_BUILD=$(BUILD) tests/bench/run $(BENCH)
 .PHONY: bench-programs
-bench-programs: $(BENCH_GUESTS) $(BUILD)/bench/root.cpio
+bench-programs: $(BENCH_GUESTS) $(UI_GUESTS) $(BUILD)/bench/root.cpio
+
+bench-kvm: all guests guest-kernels $(BENCH_GUESTS) | deps-test
+	@RHEA_BUILD=$(abspath $(BUILD)) tests/kvm/bench
 
 .PHONY: run
 run: all guests | deps-run
@@ -227,19 +253,27 @@ compile_commands.json: Makefile build/config.mk $(SRCS) $(TOOL_SRCS)
 $(BUILD)/rhea-system-x86_64.1: $(EMULATOR) scripts/gen-man
 	VERSION=$(VERSION) scripts/gen-man $(EMULATOR) >$@
 
+# The tools print theirs themselves, from their tables of commands.
+$(TOOLS:%=%.1): %.1: %
+	$< --dump-man >$@
+$(TOOLS:%=%.bash): %.bash: %
+	$< --dump-completion >$@
+
 .PHONY: man install
-man: $(BUILD)/rhea-system-x86_64.1
-install: all man
-	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/share/rhea $(DESTDIR)$(PREFIX)/share/man/man1
+man: $(BUILD)/rhea-system-x86_64.1 $(TOOLS:%=%.1)
+install: all man $(TOOLS:%=%.bash)
+	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/share/rhea $(DESTDIR)$(PREFIX)/share/man/man1 \
+		$(DESTDIR)$(PREFIX)/share/bash-completion/completions
 	install $(EMULATOR) $(TOOLS) $(DESTDIR)$(PREFIX)/bin
 	$(if $(FIRMWARE),install -m 644 $(FIRMWARE) $(DESTDIR)$(PREFIX)/share/rhea)
-	install -m 644 $(BUILD)/rhea-system-x86_64.1 $(DESTDIR)$(PREFIX)/share/man/man1
+	install -m 644 $(BUILD)/rhea-system-x86_64.1 $(TOOLS:%=%.1) $(DESTDIR)$(PREFIX)/share/man/man1
+	$(foreach tool,$(TOOLS),install -m 644 $(tool).bash $(DESTDIR)$(PREFIX)/share/bash-completion/completions/$(notdir $(tool)) &&) true
 
 define HELP
 make                  the programs, in build/
 make run              boot Debian's kernel to a shell here; installs what is missing. Ctrl-A x leaves
 make check            all tests but the slow ones; installs what is missing
-  check-style check-unit check-qtest check-cli check-guest check-boot check-fuzz    one group of them
+  check-style check-unit check-qtest check-cli check-guest check-ui check-boot check-kvm check-fuzz    one group of them
 make check-slow       the slow tests
 make check-clang      compile everything with clang, into build/clang
 make bench            measure beside Debian's QEMU; BENCH="--help" lists options

@@ -11,11 +11,13 @@ static struct {
     const AccelClass *list[MAX_ACCELS]; /* filled by constructors */
     unsigned count;
     const AccelClass *current;
+    const char *irqchip;
+    bool cpu_pm;
 } accel;
 
 /* Engines that people ask for by name and that this program may lack. */
 static const char *const accel_absent[][2] = {
-    { "kvm", "KVM support is not built into this Rhea yet; `-accel tcg` runs the guest in software" },
+    { "kvm", "KVM is for Linux hosts with x86-64 processors" },
     { "hvf", "hvf is for macOS hosts" },
     { "whpx", "whpx is for Windows hosts" },
     { "hax", "hax was for Windows and macOS hosts" },
@@ -27,6 +29,21 @@ void accel_class_register(const AccelClass *cls)
 {
     assert(accel.count < MAX_ACCELS);
     accel.list[accel.count++] = cls;
+}
+
+void accel_set_irqchip(const char *value)
+{
+    accel.irqchip = value;
+}
+
+void accel_set_cpu_pm(bool on)
+{
+    accel.cpu_pm = on;
+}
+
+bool accel_cpu_pm(void)
+{
+    return accel.cpu_pm;
 }
 
 const AccelClass *accel_current(void)
@@ -133,6 +150,8 @@ static bool accel_try(const char *part, bool *fatal, Error **errp)
         static const char *const none[] = { NULL };
         if (!strcmp(name, "tcg")) {
             accel_ignore_tcg_options(kv);
+        } else if (!strcmp(cls->name, "kvm") && accel.irqchip && !keyval_has(kv, "kernel-irqchip")) {
+            keyval_set(kv, "kernel-irqchip", accel.irqchip);
         }
         ok = cls->init ? cls->init(kv, errp) : keyval_finish(kv, "accelerator", none, errp);
         *fatal = true; /* wrong options are no reason to take another engine */
@@ -163,6 +182,10 @@ bool accel_choose(const char *spec, Error **errp)
     }
     if (!ok && !first) {
         error_set(&first, "-accel needs the name of an accelerator");
+    }
+    if (ok && accel.cpu_pm && strcmp(accel.current->name, "kvm")) {
+        error_set(&first, "-overcommit cpu-pm=on needs -accel kvm; this machine runs with '%s'", accel.current->name);
+        ok = false;
     }
     if (ok) {
         error_free(first);

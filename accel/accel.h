@@ -29,6 +29,7 @@ typedef struct AccelClass {
     void (*tlb_flush)(Vcpu *v);       /* its own thread or parked; may be NULL */
     /* Vcpu.debug was changed, the vCPU is parked.  NULL: this one cannot stop where a debugger wants. */
     void (*debug_changed)(Vcpu *v);
+    bool (*has_smm)(void); /* system management mode: after init; NULL: yes */
 } AccelClass;
 
 /* Registered through constructors, like devices. */
@@ -42,6 +43,10 @@ void accel_class_register(const AccelClass *cls);
  * one was chosen when an earlier one could not be used, and why.
  */
 bool accel_choose(const char *spec, Error **errp);
+/* -machine kernel-irqchip=@value, for an accelerator that knows it; before accel_choose().  Kept, not copied. */
+void accel_set_irqchip(const char *value);
+void accel_set_cpu_pm(bool on); /* -overcommit cpu-pm=: the guest's idle instructions reach the host's CPU; before accel_choose() */
+bool accel_cpu_pm(void);        /* for the accelerator */
 const AccelClass *accel_current(void);
 void accel_print_help(FILE *f); /* every engine, usable or not and why */
 static inline bool accel_runs_code(void)

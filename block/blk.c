@@ -8,8 +8,10 @@
  */
 #include "util/osdep.h"
 #include "block/block-int.h"
+#include "block/throttle.h"
 #include "util/log.h"
 #include "util/mainloop.h"
+#include "util/timer.h"
 
 #include <pthread.h>
 #include <time.h>
@@ -22,6 +24,7 @@ typedef enum BlkReqState { BLK_REQ_QUEUED, BLK_REQ_RUNNING, BLK_REQ_FINISHED } B
 
 struct BlkReq {
     BlockWork work; /* first: what the worker gets */
+    BlockRequest io; /* what the kernel's queue gets */
     Blk *blk;
     BlkOp op;
     BlkReqState state; /* big lock; a worker does not look */
@@ -44,7 +47,11 @@ struct Blk {
     BlockChild *root; /* the reference to node */
     BlkConfig cfg;
     BlkReq *queue_first, **queue_tail; /* waiting for room */
+    ThrottleGroup *throttle;           /* NULL: no limits */
+    BlkReq *held_first[2], **held_tail[2]; /* by them: reads, writes */
+    Timer held_timer;
     unsigned running;
+    unsigned ringing; /* of them in the kernel's queue */
     unsigned pending; /* queued + running + finished but not completed */
     const BlkDevOps *dev;
     void *dev_opaque;
@@ -75,6 +82,7 @@ static int64_t blk_now_ns(void)
 
 static void blk_complete_finished(void *opaque);
 static BlkReq *blk_take_finished(Blk *b, bool wait);
+static void blk_release_held(void *opaque);
 static void blk_complete(BlkReq *r);
 
 Blk *blk_new(const char *name, const BlkConfig *cfg)
@@ -85,6 +93,9 @@ Blk *blk_new(const char *name, const BlkConfig *cfg)
     b->serial = g_strdup(cfg->serial);
     b->cfg.serial = NULL;
     b->queue_tail = &b->queue_first;
+    b->held_tail[0] = &b->held_first[0];
+    b->held_tail[1] = &b->held_first[1];
+    timer_init(&b->held_timer, CLOCK_KIND_REALTIME, blk_release_held, b);
     b->next = blk_all;
     blk_all = b;
     if (!blk_bh) {
@@ -128,6 +139,7 @@ void blk_free(Blk *b)
         return;
     }
     blk_set_node(b, NULL, NULL);
+    blk_set_throttle(b, NULL, NULL);
     for (Blk **p = &blk_all; *p; p = &(*p)->next) {
         if (*p == b) {
             *p = b->next;
@@ -236,11 +248,39 @@ static void blk_run_in_worker(BlockWork *w)
     blk_finish(r);
 }
 
+static void blk_ring_done(BlockRequest *io, int ret)
+{
+    BlkReq *r = container_of(io, BlkReq, io);
+    r->blk->ringing--;
+    if (ret == -EAGAIN) {
+        block_worker_submit(&r->work);
+        return;
+    }
+    r->ret = ret;
+    blk_finish(r);
+}
+
+/* Plain reads and writes only. */
+static bool blk_try_ring(Blk *b, BlkReq *r)
+{
+    bool write = r->op == BLK_OP_WRITE;
+    if ((!write && r->op != BLK_OP_READ) || r->fua || (write && r->detect_zeroes)) {
+        return false;
+    }
+    r->io = (BlockRequest){ .write = write, .off = r->off, .iov = r->iov, .niov = r->niov, .len = r->len, .done = blk_ring_done };
+    bool ok = block_node_submit(r->node, &r->io);
+    b->ringing += ok;
+    return ok;
+}
+
 static void blk_start(Blk *b, BlkReq *r)
 {
     b->running++;
     r->state = BLK_REQ_RUNNING;
     r->work.run = blk_run_in_worker;
+    if (blk_try_ring(b, r)) {
+        return;
+    }
     block_worker_submit(&r->work);
 }
 
@@ -255,6 +295,107 @@ static void blk_start_queued(Blk *b)
         blk_start(b, r);
     }
 }
+
+/* It may start as far as limits go. */
+static void blk_enqueue(Blk *b, BlkReq *r)
+{
+    if (b->running < BLK_MAX_INFLIGHT && !b->queue_first) {
+        blk_start(b, r);
+    } else {
+        r->state = BLK_REQ_QUEUED;
+        r->next = NULL;
+        *b->queue_tail = r;
+        b->queue_tail = &r->next;
+    }
+}
+
+/* ---- Limits ------------------------------------------------------------------------------------------------ */
+
+static bool blk_is_limited(BlkOp op)
+{
+    return op == BLK_OP_READ || op == BLK_OP_WRITE || op == BLK_OP_ZERO;
+}
+
+/* True: it must wait, and has been put where it will. */
+static bool blk_hold(Blk *b, BlkReq *r)
+{
+    if (!b->throttle || !blk_is_limited(r->op)) {
+        return false;
+    }
+    unsigned dir = r->op != BLK_OP_READ;
+    int64_t now = clock_ns(CLOCK_KIND_REALTIME), wait = throttle_wait(b->throttle, dir, now);
+    if (!b->held_first[dir] && wait == 0) {
+        throttle_account(b->throttle, dir, r->len, now);
+        return false;
+    }
+    r->state = BLK_REQ_QUEUED;
+    r->next = NULL;
+    *b->held_tail[dir] = r;
+    b->held_tail[dir] = &r->next;
+    if (!timer_pending(&b->held_timer) || b->held_timer.expires > now + wait) {
+        timer_mod(&b->held_timer, now + wait);
+    }
+    return true;
+}
+
+static BlkReq *blk_held_pop(Blk *b, unsigned dir)
+{
+    BlkReq *r = b->held_first[dir];
+    b->held_first[dir] = r->next;
+    if (!r->next) {
+        b->held_tail[dir] = &b->held_first[dir];
+    }
+    return r;
+}
+
+/* The timer: those whose time has come; with @all every one, for who waits for the drive to be idle. */
+static void blk_release(Blk *b, bool all)
+{
+    int64_t now = clock_ns(CLOCK_KIND_REALTIME), soonest = INT64_MAX;
+    for (unsigned dir = 0; dir < 2; dir++) {
+        while (b->held_first[dir]) {
+            int64_t wait = all || !b->throttle ? 0 : throttle_wait(b->throttle, dir, now);
+            if (wait > 0) {
+                soonest = MIN(soonest, now + wait);
+                break;
+            }
+            BlkReq *r = blk_held_pop(b, dir);
+            if (b->throttle) {
+                throttle_account(b->throttle, dir, r->len, now);
+            }
+            blk_enqueue(b, r);
+        }
+    }
+    if (soonest != INT64_MAX) {
+        timer_mod(&b->held_timer, soonest);
+    }
+}
+
+static void blk_release_held(void *opaque)
+{
+    blk_release(opaque, false);
+}
+
+void blk_set_throttle(Blk *b, const char *group, const ThrottleConfig *c)
+{
+    ThrottleGroup *old = b->throttle;
+    b->throttle = c && throttle_config_on(c) ? throttle_group_ref(group ? group : b->name) : NULL;
+    if (b->throttle) {
+        throttle_group_set(b->throttle, c);
+    }
+    throttle_group_unref(old);
+    blk_release(b, false);
+    if (!b->throttle) {
+        timer_del(&b->held_timer);
+    }
+}
+
+ThrottleGroup *blk_throttle(const Blk *b)
+{
+    return b->throttle;
+}
+
+/* ---- Submission -------------------------------------------------------------------------------------------- */
 
 /* Why the request cannot even begin: 0 or -errno. */
 static int blk_check(const Blk *b, BlkOp op, uint64_t off, uint64_t len)
@@ -294,16 +435,14 @@ static BlkReq *blk_submit(Blk *b, BlkOp op, uint64_t off, uint64_t len, const st
     if (r->ret < 0) {
         r->state = BLK_REQ_FINISHED;
         blk_finish(r);
+    } else if (blk_hold(b, r)) {
+        return r;
     } else if (op == BLK_OP_READ && len <= BLK_AT_ONCE && b->running == 0 && !b->queue_first &&
                block_node_try_preadv(r->node, off, r->iov, niov, len) == 0) {
         r->state = BLK_REQ_FINISHED;
         blk_finish_here(r);
-    } else if (b->running < BLK_MAX_INFLIGHT && !b->queue_first) {
-        blk_start(b, r);
     } else {
-        r->state = BLK_REQ_QUEUED;
-        *b->queue_tail = r;
-        b->queue_tail = &r->next;
+        blk_enqueue(b, r);
     }
     return r;
 }
@@ -333,6 +472,20 @@ BlkReq *blk_write_zeroes(Blk *b, uint64_t off, uint64_t len, BlkDone *done, void
     return blk_submit(b, BLK_OP_ZERO, off, len, NULL, 0, done, opaque);
 }
 
+static bool blk_unqueue(BlkReq **first, BlkReq ***tail, BlkReq *r)
+{
+    for (BlkReq **p = first; *p; p = &(*p)->next) {
+        if (*p == r) {
+            *p = r->next;
+            if (*tail == &r->next) {
+                *tail = p;
+            }
+            return true;
+        }
+    }
+    return false;
+}
+
 void blk_cancel(BlkReq *r)
 {
     assert(bql_held());
@@ -340,17 +493,11 @@ void blk_cancel(BlkReq *r)
     if (r->state != BLK_REQ_QUEUED) {
         return; /* a worker has it, or it is over: the real result comes */
     }
-    for (BlkReq **p = &b->queue_first; *p; p = &(*p)->next) {
-        if (*p == r) {
-            *p = r->next;
-            if (b->queue_tail == &r->next) {
-                b->queue_tail = p;
-            }
-            r->state = BLK_REQ_FINISHED;
-            r->ret = -ECANCELED;
-            blk_finish(r);
-            return;
-        }
+    if (blk_unqueue(&b->queue_first, &b->queue_tail, r) || blk_unqueue(&b->held_first[0], &b->held_tail[0], r) ||
+        blk_unqueue(&b->held_first[1], &b->held_tail[1], r)) {
+        r->state = BLK_REQ_FINISHED;
+        r->ret = -ECANCELED;
+        blk_finish(r);
     }
 }
 
@@ -446,6 +593,10 @@ void blk_drain(Blk *b)
 {
     assert(bql_held());
     while (b->pending > 0) {
+        blk_release(b, true); /* completions may have submitted more */
+        while (b->ringing > 0) {
+            block_uring_reap(true);
+        }
         blk_complete(blk_take_finished(b, true));
     }
 }

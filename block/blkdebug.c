@@ -25,8 +25,17 @@ typedef struct DebugRule {
     bool once, immediately, armed, spent;
 } DebugRule;
 
+/* A breakpoint: `stopped` requests wait at it; each resume lets one go. */
+typedef struct DebugBreak {
+    char *event, *tag;
+    unsigned stopped, resumed;
+    bool removed;
+} DebugBreak;
+
 typedef struct BlockDebug {
     GPtrArray *rules; /* DebugRule * */
+    GPtrArray *breaks; /* DebugBreak * */
+    pthread_cond_t changed; /* of a breakpoint */
     uint64_t state;
     pthread_mutex_t lock;
 } BlockDebug;
@@ -36,6 +45,14 @@ static void debug_rule_free(void *p)
     DebugRule *r = p;
     g_free(r->event);
     g_free(r);
+}
+
+static void debug_break_free(void *p)
+{
+    DebugBreak *b = p;
+    g_free(b->event);
+    g_free(b->tag);
+    g_free(b);
 }
 
 /* ---- Requests --------------------------------------------------------------------------------------------------- */
@@ -57,11 +74,34 @@ static int debug_check(BlockNode *n, unsigned iotype, uint64_t off, uint64_t len
     return ret;
 }
 
+/* With the lock, which is dropped while it waits.  The last one to leave a removed breakpoint frees it. */
+static void debug_stop_at(BlockDebug *s, const char *event)
+{
+    for (unsigned i = 0; i < s->breaks->len; i++) {
+        DebugBreak *b = s->breaks->pdata[i];
+        if (strcmp(b->event, event)) {
+            continue;
+        }
+        b->stopped++;
+        pthread_cond_broadcast(&s->changed);
+        while (!b->removed && b->resumed == 0) {
+            pthread_cond_wait(&s->changed, &s->lock);
+        }
+        b->stopped--;
+        b->resumed -= b->resumed > 0;
+        if (b->removed && b->stopped == 0) {
+            debug_break_free(b);
+        }
+        return;
+    }
+}
+
 static int debug_event(BlockNode *n, const char *event)
 {
     BlockDebug *s = n->opaque;
     int ret = 0;
     pthread_mutex_lock(&s->lock);
+    debug_stop_at(s, event);
     uint64_t state = s->state;
     for (unsigned i = 0; i < s->rules->len; i++) {
         DebugRule *r = s->rules->pdata[i];
@@ -261,7 +301,10 @@ static void debug_close(BlockNode *n)
 {
     BlockDebug *s = n->opaque;
     g_ptr_array_unref(s->rules);
+    g_ptr_array_set_free_func(s->breaks, debug_break_free);
+    g_ptr_array_unref(s->breaks);
     pthread_mutex_destroy(&s->lock);
+    pthread_cond_destroy(&s->changed);
 }
 
 static bool debug_open(BlockNode *n, BlockOpts *o, Error **errp)
@@ -270,8 +313,10 @@ static bool debug_open(BlockNode *n, BlockOpts *o, Error **errp)
     const char *config = block_opt_str(o, "config");
     KeyVal *kv = block_opts_keyval(o);
     s->rules = g_ptr_array_new_with_free_func(debug_rule_free);
+    s->breaks = g_ptr_array_new();
     s->state = 1;
     pthread_mutex_init(&s->lock, NULL);
+    pthread_cond_init(&s->changed, NULL);
     bool ok = (!config || debug_rules_from_file(s, config, errp)) &&
               debug_rules_from_options(s, "inject-error", true, kv, errp) &&
               debug_rules_from_options(s, "set-state", false, kv, errp);
@@ -326,3 +371,99 @@ static const BlockDriver block_debug = {
     .event = debug_event,
 };
 BLOCK_DRIVER_REGISTER(block_debug)
+
+/* ---- Breakpoints ----------------------------------------------------------------------------------------------------- */
+
+/* The state of the first blkdebug node below (or at) @n, locked. */
+static BlockDebug *debug_find(BlockNode *n, Error **errp)
+{
+    for (; n; n = n->file) {
+        if (n->drv == &block_debug) {
+            BlockDebug *s = n->opaque;
+            pthread_mutex_lock(&s->lock);
+            return s;
+        }
+    }
+    error_set(errp, "there is no blkdebug node in this image");
+    error_add_hint(errp, "Open blkdebug::FILE.");
+    return NULL;
+}
+
+static DebugBreak *debug_find_break(BlockDebug *s, const char *tag, Error **errp)
+{
+    for (unsigned i = 0; i < s->breaks->len; i++) {
+        DebugBreak *b = s->breaks->pdata[i];
+        if (!strcmp(b->tag, tag)) {
+            return b;
+        }
+    }
+    error_set(errp, "there is no breakpoint with tag '%s'", tag);
+    return NULL;
+}
+
+bool block_debug_break(BlockNode *n, const char *event, const char *tag, Error **errp)
+{
+    BlockDebug *s = debug_find(n, errp);
+    if (!s) {
+        return false;
+    }
+    bool ok = !debug_find_break(s, tag, NULL);
+    if (ok) {
+        DebugBreak *b = g_new0(DebugBreak, 1);
+        b->event = g_strdup(event);
+        b->tag = g_strdup(tag);
+        g_ptr_array_add(s->breaks, b);
+    } else {
+        error_set(errp, "there is a breakpoint with tag '%s' already", tag);
+    }
+    pthread_mutex_unlock(&s->lock);
+    return ok;
+}
+
+bool block_debug_remove(BlockNode *n, const char *tag, Error **errp)
+{
+    BlockDebug *s = debug_find(n, errp);
+    DebugBreak *b = s ? debug_find_break(s, tag, errp) : NULL;
+    if (b) {
+        g_ptr_array_remove(s->breaks, b);
+        b->removed = true;
+        if (b->stopped == 0) {
+            debug_break_free(b);
+        }
+        pthread_cond_broadcast(&s->changed);
+    }
+    if (s) {
+        pthread_mutex_unlock(&s->lock);
+    }
+    return b != NULL;
+}
+
+bool block_debug_resume(BlockNode *n, const char *tag, Error **errp)
+{
+    BlockDebug *s = debug_find(n, errp);
+    DebugBreak *b = s ? debug_find_break(s, tag, errp) : NULL;
+    bool ok = b && b->stopped > b->resumed;
+    if (b && !ok) {
+        error_set(errp, "no request has stopped at breakpoint '%s'", tag);
+    } else if (b) {
+        b->resumed++;
+        pthread_cond_broadcast(&s->changed);
+    }
+    if (s) {
+        pthread_mutex_unlock(&s->lock);
+    }
+    return ok;
+}
+
+bool block_debug_wait(BlockNode *n, const char *tag, Error **errp)
+{
+    BlockDebug *s = debug_find(n, errp);
+    DebugBreak *b = s ? debug_find_break(s, tag, errp) : NULL;
+    while (b && b->stopped <= b->resumed) {
+        pthread_cond_wait(&s->changed, &s->lock);
+    }
+    if (s) {
+        pthread_mutex_unlock(&s->lock);
+    }
+    return b != NULL;
+}

@@ -28,7 +28,10 @@ typedef struct BlockFormatOps {
     const BlockOpt *create_opts, *amend_opts;
     /* 0..100: how sure it is that an image that begins with @head (@len bytes, at most 2048) is of this format. */
     int (*probe)(const uint8_t *head, size_t len);
-    /* [main] Makes an empty image in @file (writable, of any content); @o by create_opts.  @filename: as the user named it. */
+    /*
+     * [main] Makes an empty image in @file (writable, of length 0 unless it is a device).  @o: create_opts and, behind them, what the
+     * protocol takes and they do not ("preallocation" of a plain file).  @filename: as the user named it.
+     */
     bool (*create)(BlockNode *file, const char *filename, BlockOpts *o, Error **errp);
     bool (*amend)(BlockNode *n, BlockOpts *o, bool force, const BlockProgress *p, Error **errp); /* [main] */
     bool (*check)(BlockNode *n, unsigned fix, const BlockProgress *p, BlockCheck *out, Error **errp); /* [main] */
@@ -60,6 +63,19 @@ typedef struct BlockBitmapOps { /* [main]; as the block_bitmap_* of image.h */
     bool (*next)(BlockNode *n, const char *name, uint64_t off, uint64_t *start, uint64_t *len);
     bool (*mark)(BlockNode *n, const char *name, uint64_t off, uint64_t len, Error **errp); /* dirty; for merge */
 } BlockBitmapOps;
+
+/* ---- Requests by the kernel's queue -------------------------------------------------------------------------------- */
+
+/* A read or write that is started in the main thread or a vCPU's, under the big lock, and completed under it. */
+typedef struct BlockRequest {
+    bool write;
+    uint64_t off;
+    const struct iovec *iov; /* stays until completion */
+    int niov;
+    size_t len;
+    /* Main thread or whoever reaps.  @ret: 0, -errno; -EAGAIN: take the slow path, all of it. */
+    void (*done)(struct BlockRequest *r, int ret);
+} BlockRequest;
 
 /* ---- A driver -------------------------------------------------------------------------------------------------------- */
 
@@ -98,6 +114,8 @@ struct BlockDriver {
     bool (*info)(BlockNode *n, BlockInfo *out, Error **errp); /* [main] NULL: nothing to tell; filters: `file`'s */
     /* [try] As preadv when it needs no waiting (everything is in caches), else -EAGAIN with nothing or all of @iov overwritten. */
     int (*try_preadv)(BlockNode *n, uint64_t off, const struct iovec *iov, int niov, size_t len);
+    /* [try] Starts it and is true; false: not this one, use preadv or pwritev in a worker. */
+    bool (*submit)(BlockNode *n, BlockRequest *r);
     /* [main] Protocols: "NAME:..." into options (default: filename = what is behind the colon). */
     bool (*parse_filename)(const char *filename, KeyVal *opts, Error **errp);
     /* [any] Its parent does something that a test may want to interrupt; see block_event.  NULL: passed to `file`. */
@@ -130,6 +148,7 @@ struct BlockNode {
     GPtrArray *parents; /* BlockChild *: who refers to it; a drive's has no parent node */
     unsigned refs;
     BlockOpen how;
+    bool guessed; /* its format was probed where a guest may have written: it may not name other files */
     unsigned detect_zeroes; /* 0 off, 1 on, 2 unmap: for the drive on top of it */
     _Atomic uint64_t size; /* bytes; of protocols exact, elsewhere a multiple of BLK_SECTOR */
     void *opaque;    /* drv->opaque_size bytes */
@@ -155,6 +174,7 @@ BlockNode *block_create_file(const char *filename, uint64_t size, BlockPrealloc 
 int block_node_preadv_padded(BlockNode *n, uint64_t off, const struct iovec *iov, int niov, size_t len);
 /* [any] The node has become at least @size long. */
 void block_node_grown(BlockNode *n, uint64_t size);
+bool block_node_submit(BlockNode *n, BlockRequest *r);
 int block_node_try_preadv(BlockNode *n, uint64_t off, const struct iovec *iov, int niov, size_t len);
 /*
  * Tells the nodes below (n->file) that @n is about to do @event ("l2_update", "refblock_alloc", "cluster_free" ...: the names that
@@ -179,6 +199,8 @@ bool block_is_zero(const void *buf, size_t len);
 
 /* file.c: an unlinked temporary file of @size bytes, all hole; for overlays. */
 BlockNode *block_file_temporary(uint64_t size, Error **errp);
+/* For a new file: no copy-on-write (btrfs), and how large its extents should be; both as far as the file system does it. */
+void block_file_hints(BlockNode *file, bool nocow, uint64_t extent_size);
 /* Makes sure that there is a plain file.  @made: it was not there before. */
 bool block_file_create(const char *filename, bool *made, Error **errp);
 /* file-lock.c */
@@ -186,11 +208,14 @@ bool block_file_lock(int fd, const char *filename, bool writer, Error **errp);
 void block_file_unlock(int fd);
 extern const BlockDriver block_raw, block_file, block_host_device, block_overlay;
 
+/* uring.c: io_uring; one queue for all files.  Big lock. */
+bool block_uring_usable(Error **errp); /* false: why not, and what would help */
+bool block_uring_submit(int fd, BlockRequest *r, uint64_t file_off); /* false: no room */
+/* Completes what the kernel has finished; with @wait at least one when any is in flight. */
+void block_uring_reap(bool wait);
+
 /* raw.c: from now on writes that would make sector 0 look like another image format fail. */
 void block_raw_protect(BlockNode *raw);
-
-/* overlay.c: writes stay in a temporary file.  Takes the caller's reference of @below over, on failure too. */
-BlockNode *block_overlay_open(BlockNode *below, Error **errp);
 
 /* probe.c: format that @head (@len bytes, at least BLK_SECTOR) starts; NULL: none that we know the look of. */
 const char *block_probe_magic(const uint8_t *head);
@@ -223,6 +248,11 @@ Blk *blk_new(const char *name, const BlkConfig *cfg);
  * False (nothing changed, the reference is dropped): another user does not share it. */
 bool blk_set_node(Blk *b, BlockNode *medium, Error **errp);
 BlockNode *blk_node(const Blk *b);
+struct ThrottleConfig;
+struct ThrottleGroup;
+/* Limits by the group of that name (NULL: one of its own); @c NULL or without limits: none. */
+void blk_set_throttle(Blk *b, const char *group, const struct ThrottleConfig *c);
+struct ThrottleGroup *blk_throttle(const Blk *b); /* NULL: no limits */
 /* What the device said of itself, for info block. */
 const BlkDevOps *blk_dev(const Blk *b, void **opaque);
 

@@ -60,20 +60,32 @@ BlockNode *block_create_file(const char *filename, uint64_t size, BlockPrealloc 
     return n;
 }
 
-bool block_create(const char *filename, const BlockDriver *format, KeyVal *opts, Error **errp)
+/* The format's rows, then those of a plain file that it does not have. */
+static GArray *create_table(const BlockDriver *format)
 {
-    if (!format->format || !format->format->create) {
-        error_set(errp, "image format '%s' cannot be created", format->name);
-        return false;
+    const BlockOpt *const tables[] = { format->format->create_opts, block_file.format->create_opts };
+    GArray *all = g_array_new(TRUE, TRUE, sizeof(BlockOpt));
+    for (unsigned t = 0; t < G_N_ELEMENTS(tables); t++) {
+        for (const BlockOpt *row = tables[t]; row && row->name; row++) {
+            bool known = false;
+            for (unsigned i = 0; i < all->len; i++) {
+                known |= !strcmp(g_array_index(all, BlockOpt, i).name, row->name);
+            }
+            if (!known) {
+                g_array_append_vals(all, row, 1);
+            }
+        }
     }
-    char *what = g_strdup_printf("format '%s'", format->name);
-    BlockOpts *o = block_opts_parse(format->format->create_opts, opts, what, errp);
-    g_free(what);
-    if (!o) {
-        return false;
-    }
+    return all;
+}
+
+static bool create_image(const char *filename, const BlockDriver *format, BlockOpts *o, Error **errp)
+{
     bool made;
     BlockNode *file = create_file(filename, &made, errp);
+    if (file && made) {
+        block_file_hints(file, block_opt_bool(o, "nocow"), block_opt_uint(o, "extent_size_hint"));
+    }
     bool ok = file && format->format->create(file, filename, o, errp);
     if (file) {
         block_node_unref(file);
@@ -81,6 +93,21 @@ bool block_create(const char *filename, const BlockDriver *format, KeyVal *opts,
             unlink(create_path(filename));
         }
     }
+    return ok;
+}
+
+bool block_create(const char *filename, const BlockDriver *format, KeyVal *opts, Error **errp)
+{
+    if (!format->format || !format->format->create) {
+        error_set(errp, "image format '%s' cannot be created", format->name);
+        return false;
+    }
+    char *what = g_strdup_printf("format '%s'", format->name);
+    GArray *table = create_table(format);
+    BlockOpts *o = block_opts_parse((BlockOpt *)table->data, opts, what, errp);
+    bool ok = o && create_image(filename, format, o, errp);
     block_opts_free(o);
+    g_array_unref(table);
+    g_free(what);
     return ok;
 }

@@ -125,9 +125,10 @@ bool drive_image_options(KeyVal *kv, DriveImage *img, BlkConfig *blk, Error **er
         !keyval_get_bool(kv, "read-only", &img->how.readonly, errp) ||
         !keyval_get_bool(kv, "auto-read-only", &img->how.auto_readonly, errp) ||
         !drive_cache_options(kv, img, blk, errp) || !drive_error_options(kv, blk, errp) ||
-        !drive_io_options(kv, img, errp)) {
+        !drive_io_options(kv, img, errp) || !throttle_config_from_keyval(&img->throttle, kv, errp)) {
         return false;
     }
+    img->throttle_group = keyval_get(kv, "throttling.group");
     const char *driver = keyval_get(kv, "driver");
     if (driver && format && strcmp(driver, format)) {
         error_set(errp, "drive: format=%s and driver=%s are two names for the same thing: give one", format, driver);
@@ -184,7 +185,7 @@ BlockNode *drive_image_open(const DriveImage *img, Error **errp)
     }
     BlockNode *node = drive_image_open_node(img, &how, errp);
     if (node && img->snapshot && !img->how.readonly) {
-        node = block_overlay_open(node, errp);
+        node = block_open_snapshot(node, errp);
     }
     if (node && img->detect_zeroes) {
         node->detect_zeroes = img->detect_zeroes;

@@ -5,6 +5,7 @@
 
 #include "block/block-int.h"
 #include "block/drive.h"
+#include "block/throttle.h"
 
 /* An image to open, as the options describe it; strings belong to the KeyVal or the caller. */
 typedef struct DriveImage {
@@ -13,6 +14,8 @@ typedef struct DriveImage {
     bool none;          /* no medium */
     bool snapshot;
     unsigned detect_zeroes; /* 0 off, 1 on, 2 unmap */
+    ThrottleConfig throttle;
+    const char *throttle_group; /* NULL: one of its own */
     KeyVal *rest;       /* the drivers' own options; may be NULL */
     BlockOpen how;
 } DriveImage;

@@ -93,6 +93,33 @@ bool drive_change_medium(Drive *d, const char *file, const char *format, bool fo
     return ok;
 }
 
+static void drive_print_node(const BlockNode *n, GString *out)
+{
+    unsigned depth = n->drv == &block_overlay;
+    const char *name = depth ? n->filename : n->backing_name;
+    for (const BlockNode *b = depth ? n->file : n; b->backing; b = b->backing) {
+        depth++;
+    }
+    if (depth) {
+        g_string_append_printf(out, "    Backing file:     %s (chain depth: %u)\n", name ? name : n->backing->filename, depth);
+    }
+    if (n->detect_zeroes) {
+        g_string_append_printf(out, "    Detect zeroes:    %s\n", n->detect_zeroes == 2 ? "unmap" : "on");
+    }
+}
+
+static void drive_print_limits(const Drive *d, GString *out)
+{
+    const ThrottleGroup *g = blk_throttle(d->blk);
+    if (g) {
+        ThrottleConfig c;
+        throttle_group_get(g, &c);
+        g_string_append(out, "    I/O throttling:   ");
+        throttle_config_print(&c, out);
+        g_string_append_printf(out, " group=%s\n", throttle_group_name(g));
+    }
+}
+
 static void drive_print_one(const Drive *d, GString *out)
 {
     void *opaque;
@@ -116,9 +143,8 @@ static void drive_print_one(const Drive *d, GString *out)
     if (n) {
         g_string_append_printf(out, "    Cache mode:       %s%s%s\n", blk_writeback(d->blk) ? "writeback" : "writethrough",
                                n->how.direct ? ", direct" : "", n->how.no_flush ? ", ignore flushes" : "");
-        if (n->drv == &block_overlay) {
-            g_string_append_printf(out, "    Backing file:     %s (chain depth: 1)\n", n->filename);
-        }
+        drive_print_node(n, out);
+        drive_print_limits(d, out);
     }
 }
 

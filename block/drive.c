@@ -178,6 +178,7 @@ static bool drive_make(Drive *d, const DriveImage *img, const BlkConfig *cfg, Er
         return false;
     }
     d->blk = blk_new(d->id, cfg);
+    blk_set_throttle(d->blk, img->throttle_group, &img->throttle);
     return blk_set_node(d->blk, node, errp);
 }
 
@@ -232,6 +233,22 @@ Drive *drive_get(DriveIf interface, int index)
         }
     }
     return NULL;
+}
+
+bool drive_set_throttle(Drive *d, const uint64_t limits[6], Error **errp)
+{
+    ThrottleConfig c = { 0 };
+    for (unsigned i = 0; i < THROTTLE_KINDS; i++) {
+        c.limit[i].avg = limits[i];
+    }
+    if (!throttle_config_check(&c, errp)) {
+        return false;
+    }
+    ThrottleGroup *g = blk_throttle(d->blk);
+    char *name = g_strdup(g ? throttle_group_name(g) : d->id);
+    blk_set_throttle(d->blk, name, &c);
+    g_free(name);
+    return true;
 }
 
 Drive *drive_for_node(const char *node_name, Error **errp)

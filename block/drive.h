@@ -44,6 +44,8 @@ bool blockdev_del(const char *node_name, Error **errp);
 /* Monitor. */
 bool drive_change_medium(Drive *d, const char *file, const char *format, bool force, Error **errp);
 bool drive_eject(Drive *d, bool force, Error **errp);
+/* block_set_io_throttle: bps, bps_rd, bps_wr, iops, iops_rd, iops_wr; 0: no limit. */
+bool drive_set_throttle(Drive *d, const uint64_t limits[6], Error **errp);
 void drive_print_info(GString *out); /* info block, in QEMU's shape */
 
 #endif

@@ -140,6 +140,19 @@ static int block_file_pwritev(BlockNode *n, uint64_t off, const struct iovec *io
     return ret;
 }
 
+/* Not what would have to go through the second descriptor or would grow the file. */
+static bool block_file_submit(BlockNode *n, BlockRequest *r)
+{
+    BlockFile *f = n->opaque;
+    if (n->how.aio == BLOCK_AIO_THREADS || f->align > BLK_SECTOR || r->off + r->len > n->size || r->niov < 1 || r->niov > 64) {
+        return false;
+    }
+    if (f->buffered_fd >= 0 && (((r->off | r->len) & (f->align - 1)) || !block_file_memory_aligned(f, r->iov, r->niov))) {
+        return false;
+    }
+    return block_uring_submit(f->fd, r, r->off);
+}
+
 static int block_file_try_preadv(BlockNode *n, uint64_t off, const struct iovec *iov, int niov, size_t len)
 {
     BlockFile *f = n->opaque;
@@ -489,6 +502,11 @@ static bool block_file_open(BlockNode *n, BlockOpts *o, Error **errp)
         block_file_close(n);
         return false;
     }
+    if (n->how.aio != BLOCK_AIO_THREADS && !block_uring_usable(errp)) {
+        error_prepend(errp, "'%s': aio=%s: ", filename, n->how.aio == BLOCK_AIO_NATIVE ? "native" : "io_uring");
+        block_file_close(n);
+        return false;
+    }
     /* O_NONBLOCK later on, so that a pipe does not hang the start; here, that a folder is called one. */
     bool ok = (stat(filename, &st) < 0 || block_file_kind(&st, filename, errp)) &&
               block_file_open_fds(f, filename, &n->how, &size, errp) &&
@@ -531,18 +549,50 @@ static bool block_file_reopen(BlockNode *n, const BlockOpen *how, Error **errp)
     return ok;
 }
 
+static const BlockOpt block_file_create_options[] = {
+    { "size", BLOCK_OPT_SIZE, NULL, NULL, "Virtual disk size" },
+    { "nocow", BLOCK_OPT_BOOL, NULL, NULL, "Turn off copy-on-write (valid only on btrfs)" },
+    { "preallocation", BLOCK_OPT_ENUM, NULL, "off|falloc|full", "Preallocation mode (allowed values: off, falloc, full)" },
+    { "extent_size_hint", BLOCK_OPT_SIZE, NULL, NULL, "Extent size hint for the image file, 0 to disable" },
+    { NULL },
+};
+
+/* Images are made in files by other drivers; only the options are here. */
+static const BlockFormatOps block_file_format = { .create_opts = block_file_create_options };
+
 #define BLOCK_FILE_CALLS                                                                                \
     .opaque_size = sizeof(BlockFile), .protocol = true, .grows = true, .options = block_file_options,   \
+    .format = &block_file_format,                                                                       \
     .open = block_file_open, .close = block_file_close, .reopen = block_file_reopen,                    \
     .preadv = block_file_preadv, .pwritev = block_file_pwritev,                                         \
     .pwrite_zeroes = block_file_pwrite_zeroes, .pdiscard = block_file_pdiscard,                         \
     .flush = block_file_flush, .status = block_file_status, .truncate = block_file_truncate,            \
-    .allocated = block_file_allocated, .try_preadv = block_file_try_preadv
+    .allocated = block_file_allocated, .try_preadv = block_file_try_preadv, .submit = block_file_submit
 
 const BlockDriver block_file = { .name = "file", BLOCK_FILE_CALLS };
 const BlockDriver block_host_device = { .name = "host_device", BLOCK_FILE_CALLS };
 BLOCK_DRIVER_REGISTER(block_file)
 BLOCK_DRIVER_REGISTER(block_host_device)
+
+void block_file_hints(BlockNode *file, bool nocow, uint64_t extent_size)
+{
+    const BlockFile *f = file->opaque;
+    int flags;
+    struct fsxattr attr;
+    if (nocow && ioctl(f->fd, FS_IOC_GETFLAGS, &flags) == 0 && !(flags & FS_NOCOW_FL)) {
+        flags |= FS_NOCOW_FL;
+        if (ioctl(f->fd, FS_IOC_SETFLAGS, &flags) < 0) {
+            warn_report("'%s': its file system cannot turn copy-on-write off", file->filename);
+        }
+    }
+    if (extent_size && ioctl(f->fd, FS_IOC_FSGETXATTR, &attr) == 0) {
+        attr.fsx_xflags |= FS_XFLAG_EXTSIZE;
+        attr.fsx_extsize = (uint32_t)MIN(extent_size, UINT32_MAX);
+        if (ioctl(f->fd, FS_IOC_FSSETXATTR, &attr) < 0) {
+            warn_report("'%s': its file system takes no extent size hint", file->filename);
+        }
+    }
+}
 
 bool block_file_create(const char *filename, bool *made, Error **errp)
 {

@@ -55,6 +55,9 @@ struct KeyVal *block_opts_from_json(const char *text, Error **errp);
 /* The argument of -blockdev or --image-opts: JSON when it begins with '{', else key=value. */
 struct KeyVal *block_opts_from_text(const char *text, Error **errp);
 
+/* snapshot=on: a node on @below whose writes go to a temporary file.  Takes the caller's reference of @below over, on failure too. */
+BlockNode *block_open_snapshot(BlockNode *below, Error **errp);
+
 BlockNode *block_node_ref(BlockNode *n);   /* returns @n */
 void block_node_unref(BlockNode *n);       /* the last one flushes nothing and closes it and its children; NULL is fine */
 BlockNode *block_node_find(const char *node_name); /* NULL: none */
@@ -116,6 +119,7 @@ enum {
     BLOCK_STATUS_ALLOCATED = 4,  /* this layer says what is there (not its backing file) */
     BLOCK_STATUS_OFFSET = 8,     /* @offset is where it is in @file, plain (not compressed, not encrypted) */
     BLOCK_STATUS_COMPRESSED = 16,
+    BLOCK_STATUS_RECURSE = 64,   /* a driver's word: @file may know of holes in it (preallocated, never written) */
     BLOCK_STATUS_EOF = 32,       /* the run ends at the end of the node */
 };
 typedef struct BlockStatus {
@@ -149,7 +153,7 @@ bool block_opt_given(const BlockOpts *o, const char *name); /* the user said it 
 const char *block_opt_str(const BlockOpts *o, const char *name); /* NULL: not said and no default */
 bool block_opt_bool(const BlockOpts *o, const char *name);       /* false when not said and no default */
 uint64_t block_opt_uint(const BlockOpts *o, const char *name);   /* also for sizes; 0 when not said and no default */
-unsigned block_opt_enum(const BlockOpts *o, const char *name);   /* index in values; asserts that there is a default */
+unsigned block_opt_enum(const BlockOpts *o, const char *name);   /* index in values; 0 when not said and no default */
 
 typedef enum BlockPrealloc { BLOCK_PREALLOC_OFF, BLOCK_PREALLOC_METADATA, BLOCK_PREALLOC_FALLOC, BLOCK_PREALLOC_FULL } BlockPrealloc;
 #define BLOCK_PREALLOC_VALUES "off|metadata|falloc|full"
@@ -164,7 +168,7 @@ const BlockDriver *block_driver_find(const char *name); /* NULL: none */
 const BlockDriver *block_driver_next(const BlockDriver *after); /* all, by name; NULL: the first */
 const char *block_driver_name(const BlockDriver *drv);
 bool block_driver_is_protocol(const BlockDriver *drv);
-/* What "-o help" lists; NULL: the format cannot be created (amended). */
+/* What "-o help" lists, in the order of the "Formatting" line, which shows those given or with a default; NULL: cannot be done. */
 const BlockOpt *block_driver_create_opts(const BlockDriver *drv);
 const BlockOpt *block_driver_amend_opts(const BlockDriver *drv);
 const BlockOpt *block_driver_open_opts(const BlockDriver *drv);
@@ -205,6 +209,13 @@ typedef struct BlockMeasure {
 } BlockMeasure;
 /* File sizes of a new image of @format with create options @opts, holding @in (NULL: empty, "size" is in @opts). */
 bool block_measure(const BlockDriver *format, struct KeyVal *opts, BlockNode *in, BlockMeasure *out, Error **errp);
+
+/* ---- Breakpoints of blkdebug, for tools: requests stop at an event until they are resumed ------------------------------- */
+
+bool block_debug_break(BlockNode *n, const char *event, const char *tag, Error **errp);
+bool block_debug_remove(BlockNode *n, const char *tag, Error **errp); /* those that wait there go on */
+bool block_debug_resume(BlockNode *n, const char *tag, Error **errp); /* one of them goes on */
+bool block_debug_wait(BlockNode *n, const char *tag, Error **errp);   /* until a request has stopped there */
 
 /* ---- Internal snapshots and bitmaps ------------------------------------------------------------------------------------ */
 

@@ -44,6 +44,11 @@ int block_node_try_preadv(BlockNode *n, uint64_t off, const struct iovec *iov, i
     return ret || !len ? ret : n->drv->try_preadv(n, off, iov, niov, len);
 }
 
+bool block_node_submit(BlockNode *n, BlockRequest *r)
+{
+    return n->drv->submit && block_node_bounds(n, r->off, r->len, r->write) == 0 && n->drv->submit(n, r);
+}
+
 int block_node_pread(BlockNode *n, uint64_t off, void *buf, size_t len)
 {
     struct iovec iov = { buf, len };
@@ -162,8 +167,8 @@ int block_node_status(BlockNode *n, uint64_t off, uint64_t len, BlockStatus *out
         return ret < 0 ? ret : -EIO;
     }
     /* A format's data may lie in a hole of its file. */
-    if ((out->flags & (BLOCK_STATUS_DATA | BLOCK_STATUS_OFFSET | BLOCK_STATUS_ZERO)) == (BLOCK_STATUS_DATA | BLOCK_STATUS_OFFSET) &&
-        out->file && out->file != n) {
+    const unsigned ask = BLOCK_STATUS_DATA | BLOCK_STATUS_OFFSET | BLOCK_STATUS_RECURSE;
+    if ((out->flags & (ask | BLOCK_STATUS_ZERO)) == ask && out->file && out->file != n) {
         BlockStatus below;
         if (block_node_status(out->file, out->offset, out->len, &below) == 0 && below.len > 0 && (below.flags & BLOCK_STATUS_ZERO)) {
             out->flags |= BLOCK_STATUS_ZERO;
@@ -172,6 +177,7 @@ int block_node_status(BlockNode *n, uint64_t off, uint64_t len, BlockStatus *out
             out->len = MIN(out->len, below.len);
         }
     }
+    out->flags &= ~(unsigned)BLOCK_STATUS_RECURSE;
     out->flags |= off + out->len == size ? BLOCK_STATUS_EOF : 0;
     return 0;
 }

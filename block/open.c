@@ -92,6 +92,11 @@ static BlockNode *open_child(KeyVal *kv, const char *name, const char *filename,
     BlockNode *n = NULL;
     g_free(prefix);
     *failed = true;
+    const char *protocol = keyval_has(sub, "driver") || !keyval_has(sub, "filename") ? NULL : keyval_get(sub, "filename");
+    if (protocol && !block_filename_parse(protocol, "", sub, errp)) {
+        keyval_free(sub);
+        return NULL;
+    }
     if (ref && *ref) {
         n = block_node_find(ref);
         if (!n) {
@@ -128,10 +133,20 @@ static bool open_attach(BlockNode *n, const char *name, BlockNode *child, Error 
     return ok;
 }
 
+static void open_refuse_guessed(const BlockNode *n, const char *other, Error **errp)
+{
+    error_set(errp, "image '%s' refers to the file '%s', but its own format was only guessed", n->filename, other);
+    error_add_hint(errp, "A guest may have written that. If it is right, say format=%s.", n->drv->name);
+}
+
 BlockNode *block_open_child(BlockNode *n, const char *name, const BlockOpts *o, const char *filename, Error **errp)
 {
     bool failed;
     BlockOpen how = n->how;
+    if (n->guessed && filename) {
+        open_refuse_guessed(n, filename, errp);
+        return NULL;
+    }
     how.no_backing = how.no_io = false;
     char *path = filename ? block_path_beside(n->file ? n->file->filename : n->filename, filename) : NULL;
     OpenTrail trail = { .path = n->filename };
@@ -215,7 +230,7 @@ static bool open_loop(const OpenTrail *t, const char *path, Error **errp)
 }
 
 /* The format of the backing file is what the user or the image says, else probed. */
-static bool open_backing(BlockNode *n, KeyVal *kv, bool probed, const OpenTrail *trail, Error **errp)
+static bool open_backing(BlockNode *n, KeyVal *kv, const OpenTrail *trail, Error **errp)
 {
     const char *ref = keyval_get(kv, "backing");
     bool none = ref && !*ref, failed = false;
@@ -238,9 +253,8 @@ static bool open_backing(BlockNode *n, KeyVal *kv, bool probed, const OpenTrail 
         return true;
     } else if (keyval_has(sub, "file.filename") || keyval_has(sub, "file.driver") || keyval_has(sub, "file") || !path) {
         backing = open_node(sub, &how, trail, errp);
-    } else if (probed && !how.trust_probe) {
-        error_set(errp, "image '%s' names a backing file '%s', but its own format was only guessed", n->filename, n->backing_name);
-        error_add_hint(errp, "A guest may have written that. If it is right, say format=%s.", n->drv->name);
+    } else if (n->guessed) {
+        open_refuse_guessed(n, n->backing_name, errp);
     } else if (trail->depth >= BLOCK_MAX_DEPTH) {
         error_set(errp, "the backing chain is more than %d images deep at '%s'", BLOCK_MAX_DEPTH, path);
     } else if (g_str_has_prefix(path, "json:")) {
@@ -273,9 +287,11 @@ static bool open_finish(const BlockDriver *drv, KeyVal *kv, Error **errp)
 }
 
 /* Calls the driver; @file (one reference, taken over) is NULL for protocols. */
-static BlockNode *open_with(const BlockDriver *drv, KeyVal *kv, BlockNode *file, const char *filename, const BlockOpen *how, Error **errp)
+static BlockNode *open_with(const BlockDriver *drv, KeyVal *kv, BlockNode *file, bool guessed, const BlockOpen *how, Error **errp)
 {
+    const char *filename = file ? file->filename : keyval_has(kv, "filename") ? keyval_get(kv, "filename") : "";
     BlockNode *n = block_node_new(drv, filename, how);
+    n->guessed = guessed;
     BlockOpts *o = block_opts_take(drv->options, kv, errp);
     bool ok = o != NULL;
     if (file) {
@@ -324,11 +340,11 @@ static BlockNode *open_format(const BlockDriver *drv, KeyVal *kv, const BlockOpe
     }
     char *filename = g_strdup(file->filename);
     OpenTrail trail = { up, filename, up ? up->depth + 1 : 0 };
-    BlockNode *n = open_with(drv, kv, file, filename, how, errp);
+    BlockNode *n = open_with(drv, kv, file, probed && !how->trust_probe, how, errp);
     if (n && probed && drv == &block_raw && !how->trust_probe) {
         block_raw_protect(n);
     }
-    if (n && !open_backing(n, kv, probed, &trail, errp)) {
+    if (n && !open_backing(n, kv, &trail, errp)) {
         block_node_unref(n);
         n = NULL;
     }
@@ -348,8 +364,7 @@ static BlockNode *open_node(KeyVal *kv, const BlockOpen *asked, const OpenTrail 
         goto out;
     }
     if (drv && drv->protocol) {
-        const char *filename = keyval_get(kv, "filename");
-        n = open_with(drv, kv, NULL, filename ? filename : "", &how, errp);
+        n = open_with(drv, kv, NULL, false, &how, errp);
     } else {
         n = open_format(drv, kv, &how, up, errp);
     }

@@ -159,7 +159,9 @@ unsigned block_opt_enum(const BlockOpts *o, const char *name)
 {
     unsigned index = 0;
     const char *text = block_opt_str(o, name);
-    assert(text);
+    if (!text) {
+        return 0;
+    }
     opts_check_enum(&o->table[opts_row(o, name)], text, &index, NULL);
     return index;
 }

@@ -184,7 +184,7 @@ const BlockDriver block_overlay = {
     .allocated = overlay_allocated,
 };
 
-BlockNode *block_overlay_open(BlockNode *below, Error **errp)
+BlockNode *block_open_snapshot(BlockNode *below, Error **errp)
 {
     BlockOpen how = below->how;
     how.readonly = false;

@@ -62,17 +62,30 @@ static int block_raw_try_preadv(BlockNode *n, uint64_t off, const struct iovec *
     return block_node_try_preadv(n->file, r->offset + off, iov, niov, len);
 }
 
+static bool block_raw_submit(BlockNode *n, BlockRequest *r)
+{
+    BlockRaw *raw = n->opaque;
+    if (raw->protect && r->write && r->off < BLK_SECTOR) {
+        return false;
+    }
+    r->off += raw->offset;
+    bool ok = block_node_submit(n->file, r);
+    r->off -= raw->offset;
+    return ok;
+}
+
 static int block_raw_status(BlockNode *n, uint64_t off, uint64_t len, BlockStatus *out)
 {
     BlockRaw *r = n->opaque;
     uint64_t have = n->file->size > r->offset ? n->file->size - r->offset : 0;
     if (off >= have) { /* the last sector is longer than the file */
-        *out = (BlockStatus){ .flags = BLOCK_STATUS_ZERO | BLOCK_STATUS_ALLOCATED, .len = len };
+        *out = (BlockStatus){ .flags = BLOCK_STATUS_ZERO | BLOCK_STATUS_ALLOCATED | BLOCK_STATUS_OFFSET, .len = len,
+                              .offset = r->offset + off, .file = n->file };
         return 0;
     }
     int ret = block_node_status(n->file, r->offset + off, len, out);
     out->flags = (out->flags & ~(unsigned)BLOCK_STATUS_EOF) | BLOCK_STATUS_ALLOCATED;
-    if (off + out->len >= have && off + out->len < n->size && off + out->len < off + len) {
+    if ((out->flags & BLOCK_STATUS_ZERO) && off + out->len >= have && off + out->len < n->size && off + out->len < off + len) {
         out->len = MIN(len, n->size - off); /* up to the end of the sector */
     }
     return ret;
@@ -149,10 +162,7 @@ static const BlockOpt block_raw_options[] = {
 };
 
 static const BlockOpt block_raw_create_options[] = {
-    { "extent_size_hint", BLOCK_OPT_SIZE, NULL, NULL, "Extent size hint for the image file, 0 to disable" },
-    { "nocow", BLOCK_OPT_BOOL, "off", NULL, "Turn off copy-on-write (valid only on btrfs)" },
-    { "preallocation", BLOCK_OPT_ENUM, "off", "off|falloc|full", "Preallocation mode (allowed values: off, falloc, full)" },
-    { "size", BLOCK_OPT_SIZE, "0", NULL, "Virtual disk size" },
+    { "size", BLOCK_OPT_SIZE, NULL, NULL, "Virtual disk size" },
     { NULL },
 };
 
@@ -176,6 +186,7 @@ const BlockDriver block_raw = {
     .truncate = block_raw_truncate,
     .info = block_raw_info,
     .try_preadv = block_raw_try_preadv,
+    .submit = block_raw_submit,
 };
 BLOCK_DRIVER_REGISTER(block_raw)
 

@@ -33,6 +33,7 @@ struct Chardev {
     bool connected;      /* a peer is there */
     GByteArray *backlog; /* of char_fe_write_all(); goes first */
     int log_fd;          /* logfile=; -1: none */
+    GByteArray *recent;  /* what was written last, for char_expect() */
 };
 
 /* The kinds; table in char.c. */

@@ -9,6 +9,7 @@
 #include <fcntl.h>
 
 #define CHAR_BACKLOG_MAX (1024 * 1024)
+#define CHAR_RECENT_MAX 8192u
 
 static const ChardevClass *const char_classes[] = {
     &chardev_stdio, &chardev_file, &chardev_pipe, &chardev_pty, &chardev_socket, &chardev_null,
@@ -83,10 +84,63 @@ static void char_log(Chardev *c, const uint8_t *buf, size_t len)
     }
 }
 
+/* Keeps the last of it. */
+static void char_remember(Chardev *c, const uint8_t *buf, size_t len)
+{
+    if (len > CHAR_RECENT_MAX) {
+        buf += len - CHAR_RECENT_MAX;
+        len = CHAR_RECENT_MAX;
+    }
+    if (c->recent->len + len > 2 * CHAR_RECENT_MAX) {
+        g_byte_array_remove_range(c->recent, 0, c->recent->len - (guint)(CHAR_RECENT_MAX - len));
+    }
+    g_byte_array_append(c->recent, buf, (guint)len);
+}
+
+/* Skips ESC [ ... letter, and ESC with one character. */
+static guint char_skip_escape(const GByteArray *a, guint i)
+{
+    if (++i < a->len && a->data[i] == '[') {
+        for (i++; i < a->len && !g_ascii_isalpha((gchar)a->data[i]); i++) {
+        }
+    }
+    return i;
+}
+
+bool char_expect(Chardev *c, const char *text)
+{
+    GString *plain = g_string_new(NULL);
+    GArray *ends = g_array_new(FALSE, FALSE, sizeof(guint)); /* where each plain character ends in what was written */
+
+    for (guint i = 0; i < c->recent->len; i++) {
+        uint8_t b = c->recent->data[i];
+        guint end;
+
+        if (b == 27) {
+            i = char_skip_escape(c->recent, i);
+        } else if (b && b != '\r') {
+            end = i + 1;
+            g_string_append_c(plain, (gchar)b);
+            g_array_append_val(ends, end);
+        }
+    }
+    const char *at = *text ? strstr(plain->str, text) : NULL;
+
+    if (at) {
+        guint last = g_array_index(ends, guint, (guint)(at - plain->str) + (guint)strlen(text) - 1);
+
+        g_byte_array_remove_range(c->recent, 0, last);
+    }
+    g_array_unref(ends);
+    g_string_free(plain, TRUE);
+    return at != NULL;
+}
+
 static size_t char_write(Chardev *c, const uint8_t *buf, size_t len)
 {
     size_t n = c->backlog->len ? 0 : c->cls->write(c, buf, len);
     char_log(c, buf, n);
+    char_remember(c, buf, n);
     return n;
 }
 
@@ -185,6 +239,7 @@ void char_be_writable(Chardev *c)
     if (c->backlog->len) {
         size_t n = c->cls->write(c, c->backlog->data, c->backlog->len);
         char_log(c, c->backlog->data, n);
+        char_remember(c, c->backlog->data, n);
         g_byte_array_remove_range(c->backlog, 0, (guint)n);
     }
     if (!c->backlog->len && c->fe && c->fe->ops && c->fe->ops->can_write) {
@@ -261,6 +316,7 @@ Chardev *char_alloc(const ChardevClass *cls, const char *label)
     c->label = g_strdup(label);
     c->backlog = g_byte_array_new();
     c->log_fd = -1;
+    c->recent = g_byte_array_new();
     return c;
 }
 
@@ -279,6 +335,7 @@ static void char_drain(Chardev *c)
     for (unsigned ms = 0; ms < CHAR_LAST_WORDS_MS && c->backlog && c->backlog->len && c->connected; ms++) {
         size_t n = c->cls->write(c, c->backlog->data, c->backlog->len);
         char_log(c, c->backlog->data, n);
+        char_remember(c, c->backlog->data, n);
         g_byte_array_remove_range(c->backlog, 0, (guint)n);
         if (!n) {
             g_usleep(1000);
@@ -301,6 +358,7 @@ void char_close(Chardev *c)
         close(c->log_fd);
     }
     g_byte_array_unref(c->backlog);
+    g_byte_array_unref(c->recent);
     g_free(c->label);
     g_free(c);
 }

@@ -68,7 +68,20 @@ void char_set_escape(int ch); /* -echr: 1..26 is Ctrl-A..Ctrl-Z; Ctrl-A at first
 void char_set_quit_hook(void (*quit)(void)); /* escape x */
 /* Set by whoever owns the monitor: attaches one to a mux for "mon:" and -nographic. */
 void char_set_monitor_hook(bool (*attach)(Chardev *mux, Error **errp));
+/* What "vc" is made of, by whoever owns displays: a terminal that shows what is written, and calls char_vc_typed(). */
+typedef struct CharVcHooks {
+    void *(*open)(Chardev *chr, int cols, int rows); /* 0: as it likes */
+    void (*write)(void *terminal, const uint8_t *buf, size_t len);
+    void (*close)(void *terminal);
+} CharVcHooks;
+void char_set_vc_hooks(const CharVcHooks *hooks);
+void char_vc_typed(Chardev *chr, const char *bytes, size_t len);
 void char_each(void (*fn)(void *opaque, Chardev *chr, bool frontend_open), void *opaque);
+/*
+ * Was this text written to @chr since the last time that it was found here?  Of what was written the last 8 KiB are
+ * remembered; terminals' escape sequences and carriage returns are overlooked.
+ */
+bool char_expect(Chardev *chr, const char *text);
 bool char_remove(const char *id, Error **errp);
 void char_cleanup_all(void); /* process exit: terminals restored, sockets unlinked */
 void char_restore_terminal(void); /* only that; async-signal-safe, for fatal signals */

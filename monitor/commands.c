@@ -8,8 +8,6 @@
 #include "gdb/gdbserver.h"
 #include "system/machine.h"
 #include "system/runstate.h"
-#include "ui/console.h"
-#include "ui/input.h"
 #include "util/log.h"
 
 static bool commands_quit(MonCall *call, GString *out, Error **errp)
@@ -113,23 +111,6 @@ static bool commands_nmi(MonCall *call, GString *out, Error **errp)
     return v != NULL;
 }
 
-static bool commands_sendkey(MonCall *call, GString *out, Error **errp)
-{
-    (void)out;
-    return input_sendkey(mon_text(call, "keys"), (unsigned)CLAMP(mon_int(call, "hold_ms", 0), 0, 60000), errp);
-}
-
-static bool commands_screendump(MonCall *call, GString *out, Error **errp)
-{
-    (void)out;
-    Console *c = console_get(0);
-    if (!c) {
-        error_set(errp, "There is no console to take a screendump from");
-        return false;
-    }
-    return console_screendump(c, mon_text(call, "filename"), mon_flag(call, "f") ? mon_text(call, "format") : NULL, errp);
-}
-
 static bool commands_log(MonCall *call, GString *out, Error **errp)
 {
     (void)out;
@@ -169,6 +150,9 @@ static bool commands_eject(MonCall *call, GString *out, Error **errp)
 static bool commands_change(MonCall *call, GString *out, Error **errp)
 {
     (void)out;
+    if (!strcmp(mon_text(call, "device"), "vnc")) {
+        return screen_change_vnc(call, errp);
+    }
     Drive *d = commands_drive(call, errp);
     return d && drive_change_medium(d, mon_text(call, "filename"), mon_text(call, "format"), mon_flag(call, "f"), errp);
 }
@@ -227,12 +211,35 @@ static bool commands_chardev_remove(MonCall *call, GString *out, Error **errp)
     return char_remove(mon_text(call, "id"), errp);
 }
 
+static bool commands_block_throttle(MonCall *call, GString *out, Error **errp)
+{
+    static const char *const names[] = { "bps", "bps_rd", "bps_wr", "iops", "iops_rd", "iops_wr" };
+    Drive *d = commands_drive(call, errp);
+    uint64_t limits[6];
+    (void)out;
+    for (unsigned i = 0; d && i < 6; i++) {
+        int64_t v = mon_int(call, names[i], 0);
+        if (v < 0) {
+            error_set(errp, "%s=%" PRId64 " is negative; 0 means no limit", names[i], v);
+            return false;
+        }
+        limits[i] = (uint64_t)v;
+    }
+    return d && drive_set_throttle(d, limits, errp);
+}
+
 #define DRIVE_ARG { "device", MON_STR, false, MON_DRIVE }
 
 const MonCommand monitor_commands[] = {
+    { "block_set_io_throttle", NULL, { DRIVE_ARG, { "bps", MON_INT, false, MON_NOTHING }, { "bps_rd", MON_INT, false, MON_NOTHING },
+                                       { "bps_wr", MON_INT, false, MON_NOTHING }, { "iops", MON_INT, false, MON_NOTHING },
+                                       { "iops_rd", MON_INT, false, MON_NOTHING }, { "iops_wr", MON_INT, false, MON_NOTHING } },
+      "device bps bps_rd bps_wr iops iops_rd iops_wr", "limit a drive's bytes and requests a second (0: no limit)",
+      commands_block_throttle },
     { "change", NULL, { { "f", MON_FLAG, true, MON_NOTHING }, DRIVE_ARG, { "filename", MON_STR, false, MON_NOTHING },
                         { "format", MON_STR, true, MON_NOTHING } },
-      "[-f] device filename [format]", "change a removable medium (-f: also when the guest locked it)", commands_change },
+      "[-f] device filename [format]",
+      "change a removable medium (-f: also when the guest locked it); `change vnc password PASSWORD`", commands_change },
     { "chardev-add", NULL, { { "args", MON_REST, false, MON_NOTHING } }, "args", "add a character device, as -chardev",
       commands_chardev_add },
     { "chardev-remove", NULL, { { "id", MON_STR, false, MON_CHARDEV } }, "id", "remove a character device",
@@ -241,6 +248,10 @@ const MonCommand monitor_commands[] = {
     { "cpu", NULL, { { "index", MON_INT, false, MON_NOTHING } }, "index", "set the default CPU", commands_cpu },
     { "eject", NULL, { { "f", MON_FLAG, true, MON_NOTHING }, DRIVE_ARG }, "[-f] device",
       "eject a removable medium (-f: also when the guest locked it)", commands_eject },
+    { "expire_password", NULL, { { "protocol", MON_STR, false, MON_NOTHING }, { "time", MON_STR, false, MON_NOTHING },
+                                 { "d", MON_FLAG, true, MON_NOTHING }, { "display", MON_STR, true, MON_NOTHING } },
+      "protocol time [-d display]", "when the password of a VNC server expires (now, never, +SECONDS, seconds since 1970)",
+      screen_expire_password },
     { "gdbserver", NULL, { { "device", MON_STR, true, MON_NOTHING } }, "[device]",
       "wait for a debugger on a device (default: tcp::1234; none: no more)", commands_gdbserver },
     { "i", NULL, { { "fmt", MON_FMT, true, MON_NOTHING }, { "addr", MON_INT, false, MON_NOTHING } }, "/fmt addr",
@@ -252,6 +263,13 @@ const MonCommand monitor_commands[] = {
     { "memsave", NULL, { { "addr", MON_INT, false, MON_NOTHING }, { "size", MON_INT, false, MON_NOTHING },
                          { "filename", MON_STR, false, MON_NOTHING } },
       "addr size file", "save virtual memory from 'addr' on to a file", memory_save_virtual },
+    { "mouse_button", NULL, { { "state", MON_INT, false, MON_NOTHING } }, "state",
+      "press and release mouse buttons (1: left, 2: middle, 4: right)", screen_mouse_button },
+    { "mouse_move", NULL, { { "dx", MON_STR, false, MON_NOTHING }, { "dy", MON_STR, false, MON_NOTHING },
+                            { "dz", MON_STR, true, MON_NOTHING } },
+      "dx dy [dz]", "move the mouse, or put an absolute pointer there (0 to 32767)", screen_mouse_move },
+    { "mouse_set", NULL, { { "index", MON_INT, false, MON_NOTHING } }, "index", "choose the mouse that gets events",
+      screen_mouse_set },
     { "nmi", NULL, { { NULL, MON_END, false, MON_NOTHING } }, "", "send the default CPU an NMI", commands_nmi },
     { "o", NULL, { { "fmt", MON_FMT, true, MON_NOTHING }, { "addr", MON_INT, false, MON_NOTHING },
                    { "value", MON_INT, false, MON_NOTHING } },
@@ -266,17 +284,31 @@ const MonCommand monitor_commands[] = {
       "device size", "read from a ring buffer character device", commands_ringbuf_read },
     { "ringbuf_write", NULL, { { "device", MON_STR, false, MON_CHARDEV }, { "data", MON_STR, false, MON_NOTHING } },
       "device data", "write to a ring buffer character device", commands_ringbuf_write },
+    { "screen-text", NULL, { { "d", MON_FLAG, true, MON_NOTHING }, { "device", MON_STR, true, MON_NOTHING },
+                             { "head", MON_INT, true, MON_NOTHING } },
+      "[-d device [head]]", "print the text that the screen shows", screen_text },
     { "screendump", NULL, { { "filename", MON_STR, false, MON_NOTHING }, { "f", MON_FLAG, true, MON_NOTHING },
-                            { "format", MON_STR, true, MON_NOTHING } },
-      "filename [-f format]", "save the screen as 'filename' (ppm or png)", commands_screendump },
+                            { "format", MON_STR, true, MON_NOTHING }, { "device", MON_STR, true, MON_NOTHING },
+                            { "head", MON_INT, true, MON_NOTHING } },
+      "filename [-f format] [device [head]]", "save the screen of a display device as 'filename' (ppm or png)", screen_dump },
     { "sendkey", NULL, { { "keys", MON_STR, false, MON_NOTHING }, { "hold_ms", MON_INT, true, MON_NOTHING } },
-      "keys [hold_ms]", "send keys to the guest (ctrl-alt-f1; held for 100 ms)", commands_sendkey },
+      "keys [hold_ms]", "send keys to the guest (ctrl-alt-f1; held for 100 ms)", screen_sendkey },
+    { "set_password", NULL, { { "protocol", MON_STR, false, MON_NOTHING }, { "password", MON_STR, false, MON_NOTHING },
+                              { "d", MON_FLAG, true, MON_NOTHING }, { "display", MON_STR, true, MON_NOTHING },
+                              { "connected", MON_STR, true, MON_NOTHING } },
+      "protocol password [-d display] [action-if-connected]", "set the password of a VNC server", screen_set_password },
     { "stop", "s", { { NULL, MON_END, false, MON_NOTHING } }, "", "stop emulation", commands_stop },
     { "system_powerdown", NULL, { { NULL, MON_END, false, MON_NOTHING } }, "", "press the power button",
       commands_system_powerdown },
     { "system_reset", NULL, { { NULL, MON_END, false, MON_NOTHING } }, "", "reset the system", commands_system_reset },
     { "system_wakeup", NULL, { { NULL, MON_END, false, MON_NOTHING } }, "", "wake the guest from suspend",
       commands_system_wakeup },
+    { "type", NULL, { { "text", MON_STR, false, MON_NOTHING } }, "text",
+      "type text on the guest's keyboard (layout: -k; \"a string\\n\")", screen_type },
+    { "wait-for", NULL, { { "text", MON_STR, false, MON_NOTHING }, { "seconds", MON_INT, true, MON_NOTHING },
+                          { "chardev", MON_STR, true, MON_CHARDEV } },
+      "text [seconds] [chardev]",
+      "wait until the text is on the screen or comes out of a serial port (at most 60 s)", screen_wait_for },
     { "x", NULL, { { "fmt", MON_FMT, true, MON_NOTHING }, { "addr", MON_INT, false, MON_NOTHING } }, "/fmt addr",
       "virtual memory dump starting at 'addr'", memory_x },
     { "xp", NULL, { { "fmt", MON_FMT, true, MON_NOTHING }, { "addr", MON_INT, false, MON_NOTHING } }, "/fmt addr",

@@ -226,10 +226,10 @@ static void hmp_print_error(Error *err, GString *out)
     error_free(err);
 }
 
-static void hmp_run(const MonCommand *cmd, const char *prefix, const char *args, unsigned *cpu, const GPtrArray *history,
-                    GString *out)
+static void hmp_run(const char *prefix, const char *args, const MonCall *how, GString *out)
 {
-    MonCall call = { .cmd = cmd, .cpu = cpu, .history = history };
+    const MonCommand *cmd = how->cmd;
+    MonCall call = *how;
     Error *err = NULL;
     if (!hmp_parse(args, &call, &err)) {
         g_string_append_printf(out, "%s\nTry \"help %s%s\" for more information\n", error_message(err), prefix, cmd->name);
@@ -286,7 +286,7 @@ static void hmp_help(const char *text, GString *out)
     g_free(name);
 }
 
-void hmp_run_line(const char *line, unsigned *cpu, const GPtrArray *history, GString *out)
+void hmp_run_line(const char *line, unsigned *cpu, const GPtrArray *history, Monitor *session, GString *out)
 {
     const MonCommand *table = monitor_commands;
     const char *prefix = "";
@@ -303,7 +303,7 @@ void hmp_run_line(const char *line, unsigned *cpu, const GPtrArray *history, GSt
     } else if (!strcmp(name, "help") || !strcmp(name, "?")) {
         hmp_help(line, out);
     } else if (cmd) {
-        hmp_run(cmd, prefix, line, cpu, history, out);
+        hmp_run(prefix, line, &(MonCall){ .cmd = cmd, .cpu = cpu, .history = history, .session = session }, out);
     } else if (*name && *name != '#') {
         hmp_unknown(table, prefix, name, out);
     }

@@ -10,6 +10,8 @@
 #include "hw/intc/i8259.h"
 #include "hw/intc/ioapic.h"
 #include "hw/pci/pci.h"
+#include "system/membackend.h"
+#include "system/numa.h"
 #include "system/machine.h"
 #include "system/runstate.h"
 
@@ -53,6 +55,27 @@ static bool info_uuid(MonCall *call, GString *out, Error **errp)
                                machine_current()->cfg.uuid[i]);
     }
     g_string_append_c(out, '\n');
+    return true;
+}
+
+static bool info_numa(MonCall *call, GString *out, Error **errp)
+{
+    const Machine *m = machine_current();
+    (void)call;
+    (void)errp;
+    if (m && m->cfg.numa) {
+        numa_print(m->cfg.numa, &m->cfg.topo, out);
+    } else {
+        g_string_append(out, "0 nodes\n");
+    }
+    return true;
+}
+
+static bool info_memdev(MonCall *call, GString *out, Error **errp)
+{
+    (void)call;
+    (void)errp;
+    membackend_print(out);
     return true;
 }
 
@@ -295,10 +318,13 @@ const MonCommand monitor_info_commands[] = {
     { "history", NULL, NO_ARGS, "", "show the command line history", info_history },
     { "irq", NULL, NO_ARGS, "", "show interrupt statistics", info_irq },
     { "mem", NULL, NO_ARGS, "", "show the ranges of mapped memory and their protection", info_mem },
+    { "mice", NULL, NO_ARGS, "", "show the guest's pointers", screen_info_mice },
     { "mtree", NULL, { { "f", MON_FLAG, true, MON_NOTHING } }, "[-f]",
       "show the memory tree (-f: the flat view of each address space)", info_mtree },
     { "name", NULL, NO_ARGS, "", "show the name of the machine", info_name },
     { "pci", NULL, NO_ARGS, "", "show PCI devices", info_pci },
+    { "numa", NULL, NO_ARGS, "", "show the NUMA nodes", info_numa },
+    { "memdev", NULL, NO_ARGS, "", "show the memory back ends", info_memdev },
     { "lapic", NULL, NO_ARGS, "", "show the local APICs' state", info_lapic },
     { "pic", NULL, NO_ARGS, "", "show the interrupt controllers' state", info_pic },
     { "qtree", NULL, NO_ARGS, "", "show the device tree", info_qtree },
@@ -309,5 +335,6 @@ const MonCommand monitor_info_commands[] = {
     { "tlb", NULL, NO_ARGS, "", "show the mappings of virtual memory", info_tlb },
     { "uuid", NULL, NO_ARGS, "", "show the machine's UUID", info_uuid },
     { "version", NULL, NO_ARGS, "", "show the version", info_version },
+    { "vnc", NULL, NO_ARGS, "", "show VNC servers and viewers", screen_info_vnc },
     { .name = NULL },
 };

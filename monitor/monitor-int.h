@@ -27,7 +27,7 @@ typedef struct MonArg {
     MonComplete complete;
 } MonArg;
 
-#define MON_MAX_ARGS 6
+#define MON_MAX_ARGS 7
 
 typedef struct MonFmt {
     unsigned count, size; /* size in bytes */
@@ -42,12 +42,14 @@ typedef struct MonValue {
 } MonValue;
 
 typedef struct MonCommand MonCommand;
+typedef struct Monitor Monitor;
 
 /* One call of a command. */
 typedef struct MonCall {
     const MonCommand *cmd;
     unsigned *cpu;          /* the session's vCPU */
     const GPtrArray *history; /* char *, oldest first; may be NULL */
+    Monitor *session;         /* NULL: the caller wants the answer now */
     MonValue values[MON_MAX_ARGS];
 } MonCall;
 
@@ -69,8 +71,15 @@ bool mon_flag(const MonCall *call, const char *name);
 MonFmt mon_fmt(const MonCall *call);
 Vcpu *mon_cpu(const MonCall *call, Error **errp);
 
-/* A whole line (hmp.c): parses, runs; text and errors go to @out.  True: a prompt may follow. */
-void hmp_run_line(const char *line, unsigned *cpu, const GPtrArray *history, GString *out);
+/*
+ * A command that answers later: its session takes no further line until monitor_resume() with the rest of the answer (freed).
+ * @cancel is called instead when the session ends before.  NULL and *errp: this caller cannot wait.
+ */
+Monitor *monitor_suspend(MonCall *call, void (*cancel)(void *opaque), void *opaque, Error **errp);
+void monitor_resume(Monitor *m, GString *text);
+
+/* A whole line (hmp.c): parses, runs; text and errors go to @out. */
+void hmp_run_line(const char *line, unsigned *cpu, const GPtrArray *history, Monitor *session, GString *out);
 void hmp_complete(const char *line, GPtrArray *matches); /* adds char * */
 
 /* Expressions (expr.c): + - * / % & | ^ ( ) numbers and $registers.  *text moves behind. */
@@ -84,6 +93,21 @@ bool memory_in(MonCall *call, GString *out, Error **errp);
 bool memory_out(MonCall *call, GString *out, Error **errp);
 bool memory_save_virtual(MonCall *call, GString *out, Error **errp);
 bool memory_save_physical(MonCall *call, GString *out, Error **errp);
+
+/* Handlers (screen.c). */
+bool screen_dump(MonCall *call, GString *out, Error **errp);
+bool screen_text(MonCall *call, GString *out, Error **errp);
+bool screen_type(MonCall *call, GString *out, Error **errp);
+bool screen_wait_for(MonCall *call, GString *out, Error **errp);
+bool screen_sendkey(MonCall *call, GString *out, Error **errp);
+bool screen_mouse_move(MonCall *call, GString *out, Error **errp);
+bool screen_mouse_button(MonCall *call, GString *out, Error **errp);
+bool screen_mouse_set(MonCall *call, GString *out, Error **errp);
+bool screen_set_password(MonCall *call, GString *out, Error **errp);
+bool screen_expire_password(MonCall *call, GString *out, Error **errp);
+bool screen_change_vnc(MonCall *call, Error **errp);
+bool screen_info_mice(MonCall *call, GString *out, Error **errp);
+bool screen_info_vnc(MonCall *call, GString *out, Error **errp);
 
 /* Line editing (edit.c). */
 typedef struct Editor Editor;

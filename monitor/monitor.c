@@ -8,13 +8,17 @@
 #include "monitor/monitor-int.h"
 #include "system/runstate.h"
 
-typedef struct Monitor {
+struct Monitor {
     CharFe fe;
     Editor *editor;
     unsigned cpu;  /* for x, info registers, ... */
     bool focused;  /* has the input; on a mux not always */
     bool greeted;
-} Monitor;
+    bool waiting;  /* a command answers later */
+    void (*cancel)(void *opaque);
+    void *cancel_opaque;
+    GByteArray *held; /* input that came while it waits */
+};
 
 static GPtrArray *monitors;
 static bool monitor_quitting; /* no more prompts */
@@ -38,10 +42,10 @@ static void monitor_line(void *opaque, const char *line)
 {
     Monitor *m = opaque;
     GString *out = g_string_new(NULL);
-    hmp_run_line(line, &m->cpu, editor_history(m->editor), out);
+    hmp_run_line(line, &m->cpu, editor_history(m->editor), m, out);
     monitor_write(m, out->str);
     g_string_free(out, TRUE);
-    if (!monitor_quitting) {
+    if (!monitor_quitting && !m->waiting) {
         editor_prompt(m->editor);
     }
 }
@@ -63,15 +67,48 @@ static void monitor_greet(Monitor *m)
 
 static size_t monitor_can_receive(void *opaque)
 {
-    return ((Monitor *)opaque)->focused ? 1024 : 0;
+    Monitor *m = opaque;
+    return m->focused && !m->waiting ? 1024 : 0;
 }
 
 static void monitor_receive(void *opaque, const uint8_t *buf, size_t len)
 {
     Monitor *m = opaque;
     for (size_t i = 0; i < len; i++) {
+        if (m->waiting) { /* the rest comes after the answer */
+            g_byte_array_append(m->held, buf + i, (guint)(len - i));
+            return;
+        }
         editor_input(m->editor, buf[i]);
     }
+}
+
+Monitor *monitor_suspend(MonCall *call, void (*cancel)(void *opaque), void *opaque, Error **errp)
+{
+    Monitor *m = call->session;
+    if (!m || m->waiting) {
+        error_set(errp, "%s: only a monitor's own session can wait", call->cmd->name);
+        return NULL;
+    }
+    m->waiting = true;
+    m->cancel = cancel;
+    m->cancel_opaque = opaque;
+    return m;
+}
+
+void monitor_resume(Monitor *m, GString *text)
+{
+    GByteArray *held = m->held;
+    m->waiting = false;
+    monitor_write(m, text->str);
+    g_string_free(text, TRUE);
+    if (!monitor_quitting) {
+        editor_prompt(m->editor);
+    }
+    m->held = g_byte_array_new();
+    monitor_receive(m, held->data, held->len);
+    g_byte_array_unref(held);
+    char_fe_accept_input(&m->fe);
 }
 
 static void monitor_event(void *opaque, CharEvent ev)
@@ -103,8 +140,12 @@ static void monitor_event(void *opaque, CharEvent ev)
 static void monitor_free(void *p)
 {
     Monitor *m = p;
+    if (m->waiting) {
+        m->cancel(m->cancel_opaque);
+    }
     char_fe_detach(&m->fe);
     editor_free(m->editor);
+    g_byte_array_unref(m->held);
     g_free(m);
 }
 
@@ -118,6 +159,7 @@ bool monitor_new(Chardev *chr, Error **errp)
         return false;
     }
     m->focused = !char_is_mux(chr);
+    m->held = g_byte_array_new();
     m->editor = editor_new(&editor_ops, m, "(qemu) ");
     if (!monitors) {
         monitors = g_ptr_array_new_with_free_func(monitor_free);
@@ -129,7 +171,7 @@ bool monitor_new(Chardev *chr, Error **errp)
 
 void monitor_run_line(const char *line, unsigned cpu, GString *out)
 {
-    hmp_run_line(line, &cpu, NULL, out);
+    hmp_run_line(line, &cpu, NULL, NULL, out);
 }
 
 void monitor_quit(void)

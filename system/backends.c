@@ -11,6 +11,7 @@
 #include "block/image.h"
 #include "chardev/char.h"
 #include "monitor/monitor.h"
+#include "system/membackend.h"
 #include "util/keyval.h"
 #include "util/secret.h"
 
@@ -259,8 +260,11 @@ static bool backends_add_object(const char *text, Error **errp)
     bool ok = false;
     if (type && !strcmp(type, "secret")) {
         ok = secret_add(kv, errp);
+    } else if (type && membackend_is_type(type)) {
+        ok = membackend_add(type, kv, errp);
     } else if (kv) {
-        error_set(errp, "object type '%s' is not there; this version has secret", type ? type : "");
+        error_set(errp, "object type '%s' is not there; this version has secret and memory-backend-ram, -file and -memfd",
+                  type ? type : "");
     }
     error_prepend(errp, "-object %s: ", type ? type : text);
     keyval_free(kv);
@@ -315,18 +319,28 @@ static bool backends_default_drives(Options *o, Error **errp)
            (o->cfg.ide[2] || backends_empty_drive(&o->cfg, "ide", "2", "cdrom", errp));
 }
 
+/* Those in the display's window come before its serial ports: people know the monitor as the second console. */
+static bool backends_create_monitors(Options *o, bool in_window, Error **errp)
+{
+    for (unsigned i = 0; i < o->monitors->len; i++) {
+        const MonitorOption *m = o->monitors->pdata[i];
+        bool is_vc = m->spec && g_str_has_prefix(m->spec, "vc");
+
+        if (is_vc == in_window && !backends_create_monitor(m, i, errp)) {
+            return false;
+        }
+    }
+    return true;
+}
+
 bool backends_create(Options *o, Error **errp)
 {
     char_set_monitor_hook(backends_monitor_on_mux);
     char_set_quit_hook(monitor_quit);
     backends_apply_defaults(o);
-    if (!backends_create_chardevs(o, errp) || !backends_create_serial(o, errp)) {
+    if (!backends_create_chardevs(o, errp) || !backends_create_monitors(o, true, errp) || !backends_create_serial(o, errp) ||
+        !backends_create_monitors(o, false, errp)) {
         return false;
-    }
-    for (unsigned i = 0; i < o->monitors->len; i++) {
-        if (!backends_create_monitor(o->monitors->pdata[i], i, errp)) {
-            return false;
-        }
     }
     return backends_create_drives(o, errp) && backends_default_drives(o, errp) && backends_create_qtest(o, errp);
 }
@@ -429,6 +443,7 @@ bool backends_add_devices(Options *o, Error **errp)
 
 void backends_destroy(void)
 {
+    membackend_free_all();
     monitor_cleanup();
     drive_close_all();
     char_cleanup_all();

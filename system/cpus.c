@@ -32,6 +32,8 @@ static struct {
     Vcpu *list[MAX_VCPUS]; /* entry i is constant once count > i */
     atomic_uint count;
     atomic_bool a20_off;
+    atomic_bool ignne;
+    IrqLine ferr; /* big lock */
     /* What those wait for who wait for vCPUs: any of them parked, ended or did work. */
     GMutex mutex;
     GCond changed;
@@ -138,11 +140,45 @@ IrqLine vcpu_intr_line(Vcpu *v)
     return (IrqLine){ vcpu_intr_set, v, 0 };
 }
 
+/* The state's two homes: where an accelerator keeps it, it is in the struct while the vCPU is parked or works. */
+
+static void vcpu_state_get(Vcpu *v)
+{
+    const AccelClass *accel = accel_current();
+    if (!v->state_here && accel->state_get) {
+        accel->state_get(v);
+    }
+    v->state_here = true;
+}
+
+static void vcpu_state_put(Vcpu *v)
+{
+    const AccelClass *accel = accel_current();
+    if (v->state_here && accel->state_put) {
+        accel->state_put(v);
+    }
+    v->state_here = v->was_reset = false;
+}
+
+static void vcpu_nothing(Vcpu *v, void *opaque)
+{
+    (void)v;
+    (void)opaque;
+}
+
+void vcpu_state_fetch(Vcpu *v)
+{
+    vcpu_run_on(v, vcpu_nothing, NULL);
+}
+
 /* Work queues. */
 
 static void vcpu_run_work(Vcpu *v)
 {
     VcpuWork *w;
+    if (!g_queue_is_empty(&v->work)) {
+        vcpu_state_get(v);
+    }
     while ((w = g_queue_pop_head(&v->work))) {
         w->fn(v, w->opaque);
         if (w->wait) {
@@ -165,6 +201,7 @@ void vcpu_run_on(Vcpu *v, void (*fn)(Vcpu *v, void *opaque), void *opaque)
 {
     assert(bql_held());
     if (v == cpus_current || !v->thread) {
+        vcpu_state_get(v);
         fn(v, opaque);
         return;
     }
@@ -210,6 +247,7 @@ static void vcpu_wait(Vcpu *v, unsigned seen)
 /* Guest code, until somebody wants something of this vCPU or it halts. */
 static void vcpu_run_guest(Vcpu *v)
 {
+    vcpu_state_put(v);
     vcpu_event_clear(v, VCPU_EV_EXIT); /* whoever sets it for a stop or for work holds the big lock */
     atomic_store(&v->in_run, true);
     bql_unlock();
@@ -222,6 +260,7 @@ static void vcpu_run_guest(Vcpu *v)
 
 static void vcpu_park(Vcpu *v, unsigned seen)
 {
+    vcpu_state_get(v);
     if (!v->stopped) {
         v->stopped = true;
         cpus_notify();
@@ -249,11 +288,11 @@ static void *vcpu_thread(void *opaque)
         }
         v->stopped = false;
         bool halted = atomic_load(&v->halted);
-        if (!halted || atomic_load(&v->events)) {
+        if (!halted || v->halts_inside || atomic_load(&v->events)) {
             vcpu_run_guest(v);
             halted = atomic_load(&v->halted);
         }
-        if (halted) {
+        if (halted && !v->halts_inside) {
             vcpu_wait(v, seen);
         }
     }
@@ -303,7 +342,7 @@ Vcpu *vcpu_create(const char *model, unsigned index, uint32_t apic_id, const Cpu
     v->as_mem = mem;
     v->as_smm = smm;
     v->as_io = io;
-    v->stop = v->stopped = true;
+    v->stop = v->stopped = v->state_here = v->was_reset = true;
     g_queue_init(&v->work);
     const AccelClass *accel = accel_current();
     if (accel->vcpu_init && !accel->vcpu_init(v, errp)) {
@@ -415,4 +454,30 @@ void vcpus_set_a20(bool enabled)
 bool vcpus_a20(void)
 {
     return !atomic_load_explicit(&cpus.a20_off, memory_order_relaxed);
+}
+
+/* Errors of the x87. */
+
+void vcpus_connect_ferr(IrqLine line)
+{
+    assert(bql_held());
+    cpus.ferr = line;
+    atomic_store(&cpus.ignne, false);
+}
+
+void vcpus_set_ferr(bool error)
+{
+    assert(bql_held());
+    irq_set(cpus.ferr, error);
+}
+
+bool vcpus_ignne(void)
+{
+    return atomic_load_explicit(&cpus.ignne, memory_order_relaxed);
+}
+
+void vcpus_set_ignne(bool ignore)
+{
+    assert(bql_held());
+    atomic_store(&cpus.ignne, ignore);
 }

@@ -6,7 +6,7 @@
 #ifndef SYSTEM_CPUS_H
 #define SYSTEM_CPUS_H
 
-#include "system/irq.h"
+#include "system/irqchip.h"
 #include "system/memory.h"
 
 typedef struct Vcpu Vcpu;
@@ -38,6 +38,9 @@ typedef struct VcpuIntc {
     bool (*msr_read)(void *opaque, uint32_t msr, uint64_t *val); /* 0x800-0x8ff, 0x6e0; false: #GP */
     bool (*msr_write)(void *opaque, uint32_t msr, uint64_t val);
     void (*tsc_changed)(void *opaque); /* the TSC was written: a pending deadline moves; may be NULL */
+    /* With the chip in the host's kernel, around the vCPU's runs; else NULL. */
+    void (*take)(void *opaque, const IrqchipLapic *s); /* its registers as they are now */
+    bool (*give)(void *opaque, IrqchipLapic *s);       /* false: nothing was changed here */
 } VcpuIntc;
 
 /* Where a debugger wants a vCPU to stop.  The order is that of the remote protocol's Z packets. */
@@ -88,6 +91,9 @@ struct Vcpu {
     GThread *thread;
     int thread_id;         /* the kernel's, for query-cpus */
     bool hold;             /* stays parked when the others are resumed: the debugger runs single ones */
+    bool state_here;       /* the struct holds the CPU's state; else the accelerator does (accel->state_get fetches it) */
+    bool was_reset;        /* since the accelerator last took the state */
+    bool halts_inside;     /* the accelerator waits by itself while the CPU is halted */
     atomic_bool in_run;    /* inside accel->vcpu_run */
 
     VcpuDebug debug;
@@ -114,6 +120,9 @@ void vcpu_run_on(Vcpu *v, void (*fn)(Vcpu *v, void *opaque), void *opaque);
 /* As above without waiting. */
 void vcpu_run_on_async(Vcpu *v, void (*fn)(Vcpu *v, void *opaque), void *opaque);
 
+/* The state of a vCPU that may be running is in its struct when this returns (and goes back when it runs on). */
+void vcpu_state_fetch(Vcpu *v);
+
 /* Stops and starts all threads; under the big lock; used by runstate only. */
 void vcpus_pause(void);
 void vcpus_resume(void);
@@ -123,6 +132,16 @@ void vcpus_free(void);     /* after vcpus_shutdown() and the end of the machine 
 /* A20 gate as the board sees it: all vCPUs mask address bit 20 when it is off. */
 void vcpus_set_a20(bool enabled);
 bool vcpus_a20(void);
+
+/*
+ * A PC's way to report x87 errors while CR0.NE is 0: the first processor raises FERR#, which the board makes interrupt 13, and the
+ * board holds IGNNE# while the handler wants x87 instructions to go on.  The board calls the first and the last, under the big lock,
+ * the CPU vcpus_set_ferr() under the big lock and vcpus_ignne() without.
+ */
+void vcpus_connect_ferr(IrqLine line);
+void vcpus_set_ferr(bool error);
+bool vcpus_ignne(void);
+void vcpus_set_ignne(bool ignore);
 
 /*
  * What the target architecture provides (target/i386/cpu.c defines it).  Under the big lock.
@@ -156,6 +175,9 @@ typedef struct TargetOps {
     bool (*gdb_write)(Vcpu *v, unsigned n, const uint8_t *buf); /* as many bytes; false: the CPU does not take this value */
     void (*set_pc)(Vcpu *v, uint64_t pc); /* an offset in the code segment, as the debugger sees it */
     uint32_t (*cpuid_features)(Vcpu *v, uint32_t *edx1, uint32_t *ecx1); /* returns leaf 1 EAX (signature) */
+    /* EAX, EBX, ECX, EDX, ESI, EDI for a port that passes more than EAX (VMware's); in this vCPU's thread, from an IN. */
+    void (*get_io_registers)(Vcpu *v, uint32_t regs[6]);
+    void (*set_io_registers)(Vcpu *v, const uint32_t regs[6]); /* EAX stays: it is what the IN returns */
     int64_t (*tsc_to_ns)(Vcpu *v, uint64_t tsc); /* the virtual time at which its TSC reads @tsc; may lie in the past */
 } TargetOps;
 extern const TargetOps target_ops;

@@ -115,12 +115,26 @@ typedef struct DispatchIo {
     void *opaque;
     uint64_t region_size;
     hwaddr off;
+    const GArray *ioeventfds;
 } DispatchIo;
 
 static DispatchIo dispatch_io(const FlatRange *r, hwaddr addr)
 {
     return (DispatchIo){ .ops = r->region->ops, .opaque = r->region->opaque, .region_size = r->region->size,
-                         .off = r->region_off + (addr - r->addr) };
+                         .off = r->region_off + (addr - r->addr), .ioeventfds = r->region->ioeventfds };
+}
+
+/* A doorbell that was rung; where an accelerator hands these to the kernel, only those come here that it did not take. */
+static bool dispatch_ring(const DispatchIo *io, unsigned size, uint64_t val)
+{
+    for (unsigned i = 0; i < io->ioeventfds->len; i++) {
+        const MemIoeventfd *e = &g_array_index(io->ioeventfds, MemIoeventfd, i);
+        if (e->off == io->off && (!e->size || e->size == size) && (!e->match || e->data == (val & dispatch_mask(size)))) {
+            uint64_t one = 1;
+            return write(e->fd, &one, sizeof(one)) == sizeof(one) || errno == EAGAIN; /* full: rung already */
+        }
+    }
+    return false;
 }
 
 /* The usual case: the access is one call of the handler as it is. */
@@ -169,6 +183,9 @@ static MemResult dispatch_io_read(DispatchIo io, unsigned size, uint64_t *val)
 static MemResult dispatch_io_write(DispatchIo io, unsigned size, uint64_t val)
 {
     const MemOps *ops = io.ops;
+    if (G_UNLIKELY(io.ioeventfds) && dispatch_ring(&io, size, val)) {
+        return MEM_OK;
+    }
     if (ops->write && dispatch_is_one_call(&io, size)) {
         ops->write(io.opaque, io.off, val & dispatch_mask(size), size);
         return MEM_OK;

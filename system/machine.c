@@ -2,6 +2,8 @@
 /* Machine classes, and what every board has: RAM, address spaces, the root bus.  Main thread, under the big lock. */
 #include "util/osdep.h"
 #include "system/machine.h"
+#include "system/membackend.h"
+#include "system/numa.h"
 
 enum { MACHINE_IO_SIZE = 65536 };
 
@@ -106,6 +108,55 @@ static bool machine_check(const MachineClass *cls, const MachineConfig *cfg, Err
     return true;
 }
 
+/* RAM out of memory back ends: each by its id, one behind the other. */
+static bool machine_add_backend(Machine *m, const char *id, uint64_t at, Error **errp)
+{
+    MemRegion *r = membackend_claim(id, errp);
+    if (r) {
+        mem_add(&m->ram, at, r);
+        m->low_ram = at == 0 ? r : m->low_ram;
+    }
+    return r != NULL;
+}
+
+static bool machine_ram_from_backends(Machine *m, Error **errp)
+{
+    const NumaConfig *n = m->cfg.numa;
+    uint64_t at = 0;
+    mem_init_container(&m->ram, m->cls->default_ram_id ? m->cls->default_ram_id : "ram", m->cfg.ram_size);
+    if (m->cfg.memory_backend) {
+        const MemBackend *b = membackend_find(m->cfg.memory_backend);
+        if (b && membackend_size(b) != m->cfg.ram_size) {
+            error_set(errp, "memory back end '%s' has %" PRIu64 " MiB, the machine %" PRIu64, m->cfg.memory_backend,
+                      membackend_size(b) / MiB, m->cfg.ram_size / MiB);
+            error_add_hint(errp, "-m %" PRIu64 "M makes them agree.", membackend_size(b) / MiB);
+            return false;
+        }
+        return machine_add_backend(m, m->cfg.memory_backend, 0, errp);
+    }
+    for (unsigned i = 0; i < n->count; i++) {
+        if (n->node[i].size && !machine_add_backend(m, n->node[i].memdev, at, errp)) {
+            return false;
+        }
+        at += n->node[i].size;
+    }
+    if (m->low_ram && m->low_ram->size < MiB) {
+        error_set(errp, "the first node with memory has %" PRIu64 " KiB; the first MiB must be in one piece", m->low_ram->size / KiB);
+        return false;
+    }
+    return true;
+}
+
+static bool machine_init_ram(Machine *m, Error **errp)
+{
+    const char *id = m->cls->default_ram_id ? m->cls->default_ram_id : "ram";
+    if (m->cfg.memory_backend || (m->cfg.numa && m->cfg.numa->has_memdevs)) {
+        return machine_ram_from_backends(m, errp);
+    }
+    m->low_ram = &m->ram;
+    return !m->cfg.ram_size || mem_init_ram_from(&m->ram, id, m->cfg.ram_size, m->cfg.ram_source, errp);
+}
+
 Machine *machine_new(const MachineClass *cls, const MachineConfig *cfg, Error **errp)
 {
     assert(!machine_running);
@@ -118,8 +169,7 @@ Machine *machine_new(const MachineClass *cls, const MachineConfig *cfg, Error **
     bus_init(&m->root, &machine_bus_class, NULL, "main-system-bus");
     machine_init_spaces(m);
     machine_running = m;
-    const char *ram_id = cls->default_ram_id ? cls->default_ram_id : "ram";
-    bool ok = !cfg->ram_size || mem_init_ram(&m->ram, ram_id, cfg->ram_size, errp);
+    bool ok = machine_init_ram(m, errp);
     if (ok && cls->init) {
         mem_transaction_begin(); /* one rendering for the whole board */
         ok = cls->init(m, errp);
@@ -159,6 +209,7 @@ void machine_reset(Machine *m)
     bus_reset(&m->root);
     for (unsigned i = 0; i < vcpu_count(); i++) {
         target_ops.vcpu_reset(vcpu_get(i), i == 0);
+        vcpu_get(i)->was_reset = true;
     }
 }
 

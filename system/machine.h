@@ -35,18 +35,21 @@ typedef struct MachineConfig {
     bool boot_menu, boot_strict;
     int boot_menu_timeout_ms; /* -1: unset */
     int boot_reboot_timeout_ms;
-    const char *vga;       /* "std", "none"; NULL: the class's default */
+    const char *vga;       /* "std", "cirrus", "none"; NULL: the class's default */
     bool default_devices;  /* false with -nodefaults */
     bool graphics;         /* false with -nographic */
     uint8_t uuid[16];
     bool uuid_set;
     const char *name;
-    bool hpet, acpi, smm, usb;
+    bool hpet, acpi, smm, usb, vmport;
     bool rtc_localtime;
     int64_t rtc_start_s;   /* with rtc_start_given: what the RTC shows at start, seconds since 1970; else the host's time */
     bool rtc_start_given;
     int rtc_clock;         /* ClockKind that drives the RTC */
     bool rtc_slew;
+    const struct NumaConfig *numa; /* NULL: one node, of which nobody speaks */
+    const struct RamSource *ram_source; /* -mem-path, -mem-prealloc; NULL: nothing said */
+    const char *memory_backend; /* id of the memory back end that is all of RAM; NULL: none */
     GPtrArray *smbios_args, *acpitable_args, *fw_cfg_args; /* of char *; may be NULL */
 } MachineConfig;
 
@@ -70,7 +73,8 @@ struct Machine {
     MemRegion memory, io;  /* roots */
     MemRegion memory_smm;  /* root as CPUs in SMM see it; the board fills it */
     AddressSpace as_mem, as_io, as_smm;
-    MemRegion ram;         /* all of it, from offset 0 */
+    MemRegion ram;         /* all of it, from offset 0: memory of its own, or a container of memory back ends */
+    MemRegion *low_ram;    /* the piece with its first MiB */
     Bus root;              /* BUS_SYSTEM */
     void *board;           /* the board's own */
 };

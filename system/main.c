@@ -11,6 +11,7 @@
 #include "monitor/monitor.h"
 #include "system/backends.h"
 #include "system/daemon.h"
+#include "system/membackend.h"
 #include "system/displays.h"
 #include "system/options.h"
 #include "util/log.h"
@@ -115,19 +116,37 @@ static bool main_lock_memory(Options *o, Error **errp)
     return true;
 }
 
+/* smm=auto: where it cannot be, firmware is told not to wait for it. */
+static bool main_check_smm(Options *o, Error **errp)
+{
+    const AccelClass *accel = accel_current();
+    if (accel->has_smm && !accel->has_smm() && o->cfg.smm) {
+        if (o->smm_on) {
+            error_set(errp, "-machine smm=on: the accelerator '%s' of this host has no system management mode", accel->name);
+            error_add_hint(errp, "smm=auto goes without.");
+            return false;
+        }
+        o->cfg.smm = false;
+    }
+    return true;
+}
+
 static bool main_create_machine(Options *o, Error **errp)
 {
     const MachineClass *cls = machine_class_find(o->machine, errp);
     if (!cls) {
         return false;
     }
-    if (o->memory_backend && g_strcmp0(o->memory_backend, cls->default_ram_id)) {
-        error_set(errp, "-machine memory-backend=%s: there is no such object; objects come with a later version",
-                  o->memory_backend);
+    MachineConfig *cfg = &o->cfg;
+    const char *backend = o->memory_backend && (g_strcmp0(o->memory_backend, cls->default_ram_id) || membackend_find(o->memory_backend)) ?
+                          o->memory_backend : NULL;
+    const MemBackend *b = backend ? membackend_find(backend) : NULL;
+    cfg->ram_size = cfg->ram_size ? cfg->ram_size : b ? membackend_size(b) : cls->default_ram;
+    cfg->memory_backend = backend;
+    cfg->ram_source = &o->ram_source;
+    if (!optmem_build_numa(o, cfg->ram_size, errp)) {
         return false;
     }
-    MachineConfig *cfg = &o->cfg;
-    cfg->ram_size = cfg->ram_size ? cfg->ram_size : cls->default_ram;
     cfg->boot_order = cfg->boot_order ? cfg->boot_order : g_strdup("cad");
     return machine_new(cls, cfg, errp) != NULL;
 }
@@ -166,9 +185,11 @@ static bool main_start(Options *o, Error **errp)
     runstate_set_actions(&o->actions);
     runstate_notifier_add(&notifier);
     blk_set_error_hook(main_on_disk_error, NULL);
+    accel_set_irqchip(o->irqchip);
+    accel_set_cpu_pm(o->cpu_pm);
     if (!main_lock_memory(o, errp) || !main_find_machine(o, errp) ||
         !accel_choose(o->accels->len ? o->accels->str : NULL, errp) || !displays_prepare(o, errp) ||
-        !backends_create(o, errp) || !main_create_machine(o, errp) || !backends_add_devices(o, errp) ||
+        !main_check_smm(o, errp) || !backends_create(o, errp) || !main_create_machine(o, errp) || !backends_add_devices(o, errp) ||
         !displays_create(o, errp)) {
         return false;
     }
@@ -178,13 +199,6 @@ static bool main_start(Options *o, Error **errp)
         return false;
     }
     return true;
-}
-
-static void main_hint_display(const Options *o)
-{
-    if (!o->nographic && !o->display_none && !o->vncs->len && !o->daemonize && o->default_devices && isatty(2)) {
-        info_report("no display is shown: -vnc :0 serves one, -nographic shows the serial console here");
-    }
 }
 
 static int main_run(Options *o)
@@ -233,7 +247,6 @@ int main(int argc, char **argv)
         }
         return 1;
     }
-    main_hint_display(&o);
     if (o.daemonize) {
         daemon_ready();
     }

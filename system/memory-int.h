@@ -4,6 +4,7 @@
 #define SYSTEM_MEMORY_INT_H
 
 #include "system/memory.h"
+#include "system/rammap.h"
 #include "util/rcu.h"
 
 /* One piece of an address space.  Readers without the big lock may use everything but `region`. */
@@ -59,6 +60,8 @@ static inline const FlatView *address_space_view(AddressSpace *as)
 
 /* RAM blocks. */
 RamBlock *ram_block_new(const char *name, uint64_t size, Error **errp);
+RamBlock *ram_block_new_from(const char *name, uint64_t size, const RamSource *src, Error **errp);
 void ram_block_free(RamBlock *ram); /* nobody may be reading any more */
+void memory_tell_tracking(RamBlock *ram); /* to all listeners */
 
 #endif

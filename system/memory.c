@@ -50,9 +50,9 @@ void mem_init_io(MemRegion *r, const MemOps *ops, void *opaque, const char *name
     r->opaque = opaque;
 }
 
-static bool mem_init_block(MemRegion *r, MemKind kind, const char *name, uint64_t size, Error **errp)
+static bool mem_init_block(MemRegion *r, MemKind kind, const char *name, uint64_t size, const RamSource *src, Error **errp)
 {
-    RamBlock *ram = ram_block_new(name, size, errp);
+    RamBlock *ram = ram_block_new_from(name, size, src, errp);
     if (!ram) {
         memset(r, 0, sizeof(*r));
         return false;
@@ -64,19 +64,24 @@ static bool mem_init_block(MemRegion *r, MemKind kind, const char *name, uint64_
 
 bool mem_init_ram(MemRegion *r, const char *name, uint64_t size, Error **errp)
 {
-    return mem_init_block(r, MEM_RAM, name, size, errp);
+    return mem_init_block(r, MEM_RAM, name, size, NULL, errp);
+}
+
+bool mem_init_ram_from(MemRegion *r, const char *name, uint64_t size, const RamSource *src, Error **errp)
+{
+    return mem_init_block(r, MEM_RAM, name, size, src, errp);
 }
 
 bool mem_init_rom(MemRegion *r, const char *name, uint64_t size, Error **errp)
 {
-    return mem_init_block(r, MEM_ROM, name, size, errp);
+    return mem_init_block(r, MEM_ROM, name, size, NULL, errp);
 }
 
 bool mem_init_rom_device(MemRegion *r, const MemOps *ops, void *opaque, const char *name, uint64_t size,
                          Error **errp)
 {
     mem_check_ops(ops);
-    if (!mem_init_block(r, MEM_ROM_DEVICE, name, size, errp)) {
+    if (!mem_init_block(r, MEM_ROM_DEVICE, name, size, NULL, errp)) {
         return false;
     }
     r->ops = ops;
@@ -320,6 +325,45 @@ void mem_set_alias(MemRegion *r, MemRegion *target, hwaddr target_off)
     }
 }
 
+/* Listeners look at the regions again: what hangs on these is not part of the view. */
+static void mem_retell(void)
+{
+    for (unsigned i = 0; memory.spaces && i < memory.spaces->len; i++) {
+        memory_tell_listeners(memory.spaces->pdata[i]);
+    }
+}
+
+void mem_add_ioeventfd(MemRegion *r, hwaddr off, unsigned size, bool match, uint64_t data, int fd)
+{
+    MemIoeventfd e = { .off = off, .data = match ? data : 0, .size = size, .fd = fd, .match = match };
+    assert(bql_held() && r->kind == MEM_IO);
+    if (!r->ioeventfds) {
+        r->ioeventfds = g_array_new(FALSE, TRUE, sizeof(MemIoeventfd));
+    }
+    g_array_append_val(r->ioeventfds, e);
+    mem_retell();
+}
+
+void mem_del_ioeventfd(MemRegion *r, hwaddr off, unsigned size, bool match, uint64_t data, int fd)
+{
+    assert(bql_held());
+    for (unsigned i = 0; r->ioeventfds && i < r->ioeventfds->len; i++) {
+        const MemIoeventfd *e = &g_array_index(r->ioeventfds, MemIoeventfd, i);
+        if (e->off == off && e->size == size && e->match == match && (!match || e->data == data) && e->fd == fd) {
+            g_array_remove_index(r->ioeventfds, i);
+            mem_retell();
+            return;
+        }
+    }
+}
+
+void mem_set_coalesced(MemRegion *r, bool on)
+{
+    assert(bql_held());
+    r->coalesced = on;
+    mem_retell();
+}
+
 static void mem_release_ram(RamBlock *ram)
 {
     if (memory.depth) {
@@ -351,6 +395,9 @@ void mem_destroy(MemRegion *r)
     }
     if (r->children) {
         g_ptr_array_unref(r->children);
+    }
+    if (r->ioeventfds) {
+        g_array_unref(r->ioeventfds);
     }
     if (r->ram) {
         mem_release_ram(r->ram);
@@ -410,6 +457,19 @@ void mem_listener_remove(AddressSpace *as, MemListener *l)
     assert(bql_held());
     if (as->listeners) {
         g_ptr_array_remove(as->listeners, l);
+    }
+}
+
+void memory_tell_tracking(RamBlock *ram)
+{
+    for (unsigned i = 0; memory.spaces && i < memory.spaces->len; i++) {
+        AddressSpace *as = memory.spaces->pdata[i];
+        for (unsigned j = 0; as->listeners && j < as->listeners->len; j++) {
+            MemListener *l = as->listeners->pdata[j];
+            if (l->tracking) {
+                l->tracking(l, as, ram);
+            }
+        }
     }
 }
 

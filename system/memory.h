@@ -62,6 +62,16 @@ typedef enum MemKind {
     MEM_ALIAS,
 } MemKind;
 
+/* A write that only signals: of @size bytes (0: any) at @off of its region, and with @match of exactly @data. */
+typedef struct MemIoeventfd {
+    hwaddr off;
+    uint64_t data;
+    uint32_t size;
+    int fd;
+    bool match;
+    uint8_t zero[7];
+} MemIoeventfd;
+
 struct MemRegion {
     MemKind kind;
     const char *name; /* owned copy */
@@ -77,12 +87,17 @@ struct MemRegion {
     hwaddr target_off;
     MemRegion *parent;
     GPtrArray *children; /* highest priority first */
+    GArray *ioeventfds;  /* MemIoeventfd; NULL: none */
+    bool coalesced;      /* writes may come late, in order, but before anything else of this guest's CPUs that exits */
 };
 
 /* Initialisers; no lock needed.  The owner embeds the region and calls mem_destroy() (which also unlinks it). */
 void mem_init_container(MemRegion *r, const char *name, uint64_t size);
 void mem_init_io(MemRegion *r, const MemOps *ops, void *opaque, const char *name, uint64_t size);
 bool mem_init_ram(MemRegion *r, const char *name, uint64_t size, Error **errp); /* zeroed, size rounded up to pages */
+struct RamSource;
+/* As above, from where @src says (system/rammap.h). */
+bool mem_init_ram_from(MemRegion *r, const char *name, uint64_t size, const struct RamSource *src, Error **errp);
 bool mem_init_rom(MemRegion *r, const char *name, uint64_t size, Error **errp);
 bool mem_init_rom_device(MemRegion *r, const MemOps *ops, void *opaque, const char *name, uint64_t size,
                          Error **errp);
@@ -101,6 +116,15 @@ void mem_set_addr(MemRegion *r, hwaddr at);
 void mem_set_size(MemRegion *r, uint64_t size);
 void mem_set_alias(MemRegion *r, MemRegion *target, hwaddr target_off);
 
+/*
+ * Doorbells: such a write adds 1 to eventfd @fd and does not reach the handlers; with KVM the guest does not even stop for it.
+ * The owner reads the eventfd (fd_watch) and keeps it open until mem_del_ioeventfd() with the same arguments.
+ */
+void mem_add_ioeventfd(MemRegion *r, hwaddr off, unsigned size, bool match, uint64_t data, int fd);
+void mem_del_ioeventfd(MemRegion *r, hwaddr off, unsigned size, bool match, uint64_t data, int fd);
+/* For regions whose writes have no effect that the guest could notice at once (frame buffers as I/O, index registers). */
+void mem_set_coalesced(MemRegion *r, bool on);
+
 /* RAM of a RAM, ROM or ROM device region. */
 uint8_t *mem_ram_ptr(const MemRegion *r); /* host address of offset 0; valid until mem_destroy() */
 
@@ -111,11 +135,12 @@ void mem_set_dirty(const MemRegion *r, hwaddr off, uint64_t len); /* for all cli
 bool mem_test_clear_dirty(const MemRegion *r, DirtyClient client, hwaddr off, uint64_t len);
 /*
  * The same for each page: bit k of @bits (room for one bit a page that the range touches) says whether the range's k-th page
- * was dirty.  True when any was.  On return every later write to pages that were cleared is sure to be noted: look at the
- * bytes after the call.  Big lock; waits, for microseconds, until vCPUs have left code that writes past the bitmap.
+ * was dirty.  True when any was.  On return every later write to pages that were cleared is sure to be noted (or they
+ * count as dirty again already): look at the bytes after the call.  Big lock; waits, mostly for microseconds and never for
+ * long, until vCPUs have left code that writes past the bitmap.
  */
 bool mem_take_dirty(const MemRegion *r, DirtyClient client, hwaddr off, uint64_t len, uint64_t *bits);
-/* While false (the default), writers do not report to that client.  Switched on, everything is dirty at first. */
+/* While false (the default), writers do not report to that client.  Switched on, everything is dirty at first.  Big lock. */
 void mem_set_dirty_tracking(const MemRegion *r, DirtyClient client, bool on);
 
 /* Address spaces.  Roots are containers. */
@@ -168,6 +193,7 @@ struct RamBlock {
     int fd;                  /* memfd; -1: anonymous */
     unsigned id;             /* small number, unique while the block lives */
     atomic_uchar *code_page; /* one a 4 KiB page */
+    atomic_uchar *direct_writers; /* one a page: a vCPU may hold a host pointer that it writes the page through; the accelerator's */
     atomic_uint *code_gen;   /* one a 4 KiB page: stepped whenever a page with code_page set is written */
     _Atomic uint64_t *dirty[DIRTY_CLIENTS]; /* bitmap; NULL: never tracked */
     atomic_uint tracking;    /* bit per DirtyClient */
@@ -188,19 +214,21 @@ void ram_written(RamBlock *ram, uint64_t off, uint64_t len);
 /*
  * The accelerator's part in dirty bitmaps.  @collect: before a range's bits are read, for who keeps a log elsewhere (a kernel);
  * it reports with ram_written().  @cleared: bits of the range were cleared; when it returns, nobody writes there without
- * ram_written() while ram_write_is_noted() does not say that no report is due.  Each may be NULL.  Big lock held.
+ * ram_written() while ram_write_is_noted() does not say that no report is due; false: that could not be had in time, and the
+ * bits are set again.  Each may be NULL.  Big lock held.
  */
 typedef struct RamDirtyHooks {
     void (*collect)(RamBlock *ram, uint64_t off, uint64_t len);
-    void (*cleared)(RamBlock *ram, uint64_t off, uint64_t len);
+    bool (*cleared)(RamBlock *ram, uint64_t off, uint64_t len);
 } RamDirtyHooks;
 void ram_set_dirty_hooks(const RamDirtyHooks *hooks); /* NULL: none */
 /* The page is dirty already for each client that tracks: more writes need no report until bits are cleared. */
 bool ram_write_is_noted(const RamBlock *ram, uint64_t off);
 
-/* Listeners: told under the big lock at each commit that changed the view of @as. */
+/* Listeners, under the big lock. */
 typedef struct MemListener {
-    void (*commit)(struct MemListener *l, AddressSpace *as);
+    void (*commit)(struct MemListener *l, AddressSpace *as); /* at each commit that changed the view of @as */
+    void (*tracking)(struct MemListener *l, AddressSpace *as, RamBlock *ram); /* @ram->tracking changed; may be NULL */
 } MemListener;
 void mem_listener_add(AddressSpace *as, MemListener *l);
 void mem_listener_remove(AddressSpace *as, MemListener *l);

@@ -2,6 +2,7 @@
 /* Parsers of the bigger option arguments: names, values and defaults are those of qemu-kvm.  Start-up, main thread. */
 #include "util/osdep.h"
 #include "system/options.h"
+#include "ui/sdl.h"
 
 #include "util/timer.h"
 
@@ -120,7 +121,6 @@ static bool optargs_machine_fixed(KeyVal *kv, Error **errp)
     static const struct { const char *key, *value, *why; } fixed[] = {
         { "nvdimm", "off", "NVDIMMs are not there yet" },
         { "hmat", "off", "the HMAT table is not there yet" },
-        { "vmport", "off auto", "the VMware port is not there yet" },
         { "igd-passthru", "off", "graphics pass-through is not there" },
         { "sata", "on", "this machine has its storage controller" },
         { "pit", "on", "this machine has its timer" },
@@ -141,14 +141,25 @@ static bool optargs_machine_fixed(KeyVal *kv, Error **errp)
 }
 
 /* Keys that are hints to other hosts or accelerators: checked, then without effect. */
-static bool optargs_machine_hints(KeyVal *kv, Error **errp)
+static bool optargs_machine_hints(Options *o, KeyVal *kv, Error **errp)
 {
-    static const char *const flags[] = { "dump-guest-core", "mem-merge", "suppress-vmdesc", "smbus" };
-    const char *irqchip = keyval_get(kv, "kernel-irqchip");
+    static const char *const flags[] = { "suppress-vmdesc", "smbus" };
+    const char *irqchip = keyval_get(kv, "kernel-irqchip"), *old = keyval_get(kv, "kernel_irqchip");
+    irqchip = irqchip ? irqchip : old;
     if (irqchip && strcmp(irqchip, "on") && strcmp(irqchip, "off") && strcmp(irqchip, "split")) {
         error_set(errp, "kernel-irqchip=%s must be on, off or split", irqchip);
         return false;
     }
+    if (irqchip) {
+        g_free(o->irqchip);
+        o->irqchip = g_strdup(irqchip);
+    }
+    bool merge = !o->ram_source.no_merge, dump = !o->ram_source.no_dump;
+    if (!keyval_get_bool(kv, "mem-merge", &merge, errp) || !keyval_get_bool(kv, "dump-guest-core", &dump, errp)) {
+        return false;
+    }
+    o->ram_source.no_merge = !merge;
+    o->ram_source.no_dump = !dump;
     for (unsigned i = 0; i < G_N_ELEMENTS(flags); i++) {
         bool ignored;
         if (!keyval_get_bool(kv, flags[i], &ignored, errp)) {
@@ -158,14 +169,15 @@ static bool optargs_machine_hints(KeyVal *kv, Error **errp)
     return true;
 }
 
-static bool optargs_smm(KeyVal *kv, bool *smm, Error **errp)
+/* on, off or auto, which is on */
+static bool optargs_auto(KeyVal *kv, const char *key, bool *out, Error **errp)
 {
-    const char *v = keyval_get(kv, "smm");
+    const char *v = keyval_get(kv, key);
     if (v && !strcmp(v, "auto")) {
-        *smm = true;
+        *out = true;
         return true;
     }
-    return !v || parse_bool("smm", v, smm, errp);
+    return !v || parse_bool(key, v, out, errp);
 }
 
 /* -machine [type=]NAME[,key=value] */
@@ -182,9 +194,12 @@ bool optargs_machine(Options *o, const char *value, Error **errp)
     MachineConfig *c = &o->cfg;
     const char *type = keyval_get(kv, "type"), *accel = keyval_get(kv, "accel");
     const char *backend = keyval_get(kv, "memory-backend");
+    const char *smm = keyval_get(kv, "smm");
     bool ok = keyval_get_bool(kv, "usb", &c->usb, errp) && keyval_get_bool(kv, "hpet", &c->hpet, errp) &&
               keyval_get_bool(kv, "acpi", &c->acpi, errp) && keyval_get_bool(kv, "graphics", &c->graphics, errp) &&
-              optargs_smm(kv, &c->smm, errp) && optargs_machine_fixed(kv, errp) && optargs_machine_hints(kv, errp);
+              optargs_auto(kv, "smm", &c->smm, errp) && optargs_auto(kv, "vmport", &c->vmport, errp) &&
+              optargs_machine_fixed(kv, errp) && optargs_machine_hints(o, kv, errp);
+    o->smm_on = ok && smm && strcmp(smm, "auto") && c->smm;
     optargs_copy(kv, "kernel", &c->kernel);
     optargs_copy(kv, "initrd", &c->initrd);
     optargs_copy(kv, "append", &c->append);
@@ -456,7 +471,7 @@ void options_init(Options *o)
 {
     *o = (Options){ .default_devices = true };
     o->cfg = (MachineConfig){ .topo = { 1, 1, 1, 1, 1, 1 }, .boot_menu_timeout_ms = -1, .boot_reboot_timeout_ms = -1,
-                              .default_devices = true, .graphics = true, .hpet = true, .acpi = true, .smm = true,
+                              .default_devices = true, .graphics = true, .hpet = true, .acpi = true, .smm = true, .vmport = true,
                               .rtc_clock = CLOCK_KIND_HOST };
     o->accels = g_string_new(NULL);
     o->chardevs = g_ptr_array_new_with_free_func(g_free);
@@ -466,7 +481,9 @@ void options_init(Options *o)
     o->drives = g_ptr_array_new_with_free_func(options_free_keyval);
     o->blockdevs = g_ptr_array_new_with_free_func(g_free);
     o->objects = g_ptr_array_new_with_free_func(g_free);
+    o->numas = g_ptr_array_new_with_free_func(g_free);
     o->vncs = g_ptr_array_new_with_free_func(g_free);
+    o->sdl = g_new0(SdlConfig, 1);
 }
 
 void options_free(Options *o)
@@ -477,7 +494,8 @@ void options_free(Options *o)
     for (unsigned i = 0; i < G_N_ELEMENTS(strings); i++) {
         g_free((char *)*strings[i]);
     }
-    char *const own[] = { o->machine, o->keymap, o->memory_backend, o->pidfile, o->debugcon, o->qtest, o->qtest_log, o->log_items,
+    char *const own[] = { o->machine, o->keymap, o->display, (char *)o->sdl, o->memory_backend, o->irqchip, o->pidfile, o->debugcon,
+                          o->qtest, o->qtest_log, o->log_items,
                           o->log_file, o->topic };
     for (unsigned i = 0; i < G_N_ELEMENTS(own); i++) {
         g_free(own[i]);
@@ -491,4 +509,5 @@ void options_free(Options *o)
         }
     }
     g_string_free(o->accels, TRUE);
+    optmem_free(o);
 }

@@ -278,22 +278,23 @@ static bool opt_nographic(void *p, const char *value, Error **errp)
 static bool opt_display(void *p, const char *value, Error **errp)
 {
     if (options_is_help(value)) {
-        return options_print(p, opthelp_text, "Displays:\nnone\nvnc\n");
+        return options_print(p, optdisplay_help, NULL);
     }
     return optdisplay_display(p, value, errp);
 }
 
 static bool opt_vga(void *p, const char *value, Error **errp)
 {
-    static const char *const later[] = { "cirrus", "vmware", "qxl", "virtio", "xenfb", NULL };
+    static const char *const later[] = { "vmware", "qxl", "virtio", "xenfb", NULL };
     if (options_is_help(value)) {
         return options_print(p, opthelp_text, "none                 no graphic card\n"
-                                            "std                  standard VGA with Bochs VBE (default)\n");
+                                            "std                  standard VGA with Bochs VBE (default)\n"
+                                            "cirrus               Cirrus Logic CL-GD5446\n");
     }
-    if (strcmp(value, "std") && strcmp(value, "none")) {
+    if (strcmp(value, "std") && strcmp(value, "cirrus") && strcmp(value, "none")) {
         error_set(errp, g_strv_contains(later, value) ? "this graphics card comes with a later version"
                                                       : "there is no such graphics card");
-        error_add_hint(errp, "std and none are there.");
+        error_add_hint(errp, "std, cirrus and none are there.");
         return false;
     }
     ((Options *)p)->cfg.vga = options_dup(value);
@@ -546,20 +547,6 @@ static bool options_flags(const char *what, const char *value, const char *impli
     return ok;
 }
 
-static bool opt_overcommit(void *p, const char *value, Error **errp)
-{
-    static const char *const known[] = { "mem-lock", "cpu-pm", NULL };
-    bool cpu_pm = false;
-    if (!options_flags("-overcommit", value, NULL, known, &((Options *)p)->mem_lock, &cpu_pm, errp)) {
-        return false;
-    }
-    if (cpu_pm) {
-        error_set(errp, "cpu-pm=on needs KVM, which is not there yet");
-        return false;
-    }
-    return true;
-}
-
 static bool opt_msg(void *p, const char *value, Error **errp)
 {
     static const char *const known[] = { "timestamp", "guest-name", NULL };
@@ -632,6 +619,10 @@ static const Option options_table[] = {
     { "enable-kvm", NULL, "as -accel kvm", STANDARD, opt_enable_kvm },
     { "smp", "[cpus=]N[,maxcpus=N][,sockets=N][,dies=N][,cores=N][,threads=N]", "number of CPUs [1]", STANDARD, optargs_smp },
     { "m", "[size=]N[k|M|G|T]", "memory; a plain number is in MiB [128]", STANDARD, optargs_memory },
+    { "mem-path", "PATH", "memory in this file, or in a file of this folder (hugetlbfs)", STANDARD, optmem_path },
+    { "mem-prealloc", NULL, "allocate all memory at start", STANDARD, optmem_prealloc },
+    { "numa", "node[,nodeid=N][,cpus=A[-B]][,mem=SIZE|,memdev=ID] | dist,src=N,dst=N,val=N | cpu,node-id=N[,socket-id=N][,...]",
+      "NUMA nodes of the guest", STANDARD, optmem_numa },
     { "device", "NAME[,PROPERTY=VALUE...]", "add a device (help lists them; NAME,help lists its properties)", STANDARD,
       opt_device },
     { "global", "DEVICE.PROPERTY=VALUE", "another default for a property of all devices of that name", STANDARD,
@@ -657,7 +648,9 @@ static const Option options_table[] = {
       "[,cache.no-flush=on][,discard=unmap][,detect-zeroes=on|unmap][,OPTION=VALUE...]",
       "a block node; children are named (file=NODE) or given in place (file.driver=file,file.filename=FILE); JSON will do too",
       BLOCK, optargs_blockdev },
-    { "object", "secret,id=ID,data=TEXT|file=FILE[,format=raw|base64]", "an object: a secret for encrypted images", STANDARD,
+    { "object", "secret,id=ID,data=TEXT|file=FILE[,format=raw|base64] | memory-backend-ram|file|memfd,id=ID,size=SIZE[,share=on]"
+      "[,mem-path=PATH][,hugetlb=on][,hugetlbsize=SIZE][,prealloc=on][,merge=off][,dump=off][,host-nodes=A[-B],policy=P]",
+      "an object: a secret for encrypted images, or memory for -numa and -machine memory-backend=ID", STANDARD,
       optargs_object },
     { "snapshot", NULL, "write to temporary files instead of the images", BLOCK, opt_snapshot },
 
@@ -677,13 +670,20 @@ static const Option options_table[] = {
 
     { "nographic", NULL, "no graphics; serial port and monitor on this terminal (Ctrl-A h: help, Ctrl-A x: leave)",
       DISPLAY, opt_nographic },
-    { "display", "none | vnc=ADDRESS", "the display (help lists them)", DISPLAY, opt_display },
-    { "vnc", "[HOST]:N[,to=N][,password=on][,websocket=on|[HOST:]PORT][,share=allow-exclusive|force-shared|ignore]\n"
+    { "display", "none | sdl[,full-screen=on][,window-close=on|off|powerdown][,...] | curses | vnc=ADDRESS",
+      "the display (help lists them)", DISPLAY, opt_display },
+    { "sdl", NULL, "as -display sdl", DISPLAY, optdisplay_sdl },
+    { "curses", NULL, "as -display curses: text modes in this terminal (Alt-1 to Alt-9: other consoles)", DISPLAY,
+      optdisplay_curses },
+    { "full-screen", NULL, "the window fills the screen (Ctrl-Alt-F: back)", DISPLAY, optdisplay_full_screen },
+    { "alt-grab", NULL, "hot keys with Ctrl-Alt-Shift instead of Ctrl-Alt", DISPLAY, optdisplay_alt_grab },
+    { "ctrl-grab", NULL, "hot keys with the right Ctrl instead of Ctrl-Alt", DISPLAY, optdisplay_ctrl_grab },
+    { "vnc", "[HOST]:N[,to=N][,password=on][,websocket=on|[HOST:]PORT][,share=allow-exclusive|force-shared|ignore]"
       "[,reverse=on][,power-control=on][,display=DEVICE][,head=N][,id=ID] | unix:PATH[,...] | none",
       "a VNC server, on port 5900 + N", DISPLAY, optdisplay_vnc },
     { "k", "LAYOUT", "keyboard layout, for VNC viewers that do not tell keys' places, and for `type` [us]", DISPLAY,
       optdisplay_keymap },
-    { "vga", "std|none", "the graphics card [std]", DISPLAY, opt_vga },
+    { "vga", "std|cirrus|none", "the graphics card [std]", DISPLAY, opt_vga },
 
     { "serial", "DEVICE", "a serial port on stdio, mon:stdio, vc, pty, null, none, file:F, pipe:F, unix:F[,server=on]"
       "[,wait=off], tcp:HOST:PORT, telnet:HOST:PORT, chardev:ID, ringbuf or /dev/tty...", CHARDEVS, opt_serial },
@@ -712,22 +712,18 @@ static const Option options_table[] = {
     { "daemonize", NULL, "run in the background; returns when the machine is ready", EXPERT, opt_daemonize },
     { "pidfile", "FILE", "write the process id here", EXPERT, opt_pidfile },
     { "msg", "timestamp=on|off", "put the time before messages", EXPERT, opt_msg },
-    { "overcommit", "[mem-lock=on|off][,cpu-pm=off]", "keep guest memory from being swapped out", EXPERT, opt_overcommit },
+    { "overcommit", "[mem-lock=on|off][,cpu-pm=on|off]", "keep guest memory from being swapped out; let the\n"
+      "guest put the host's CPUs to sleep by itself", EXPERT, optmem_overcommit },
     { "sandbox", "off", "the system call filter", EXPERT, opt_sandbox },
     { "no-user-config", NULL, "accepted; there are no configuration files", EXPERT, opt_nothing },
     { "qtest", "DEVICE", "device tests drive the machine through this (with -accel qtest)", EXPERT, opt_qtest },
     { "qtest-log", "FILE", "log of that", EXPERT, opt_qtest_log },
     { "dump-options", NULL, "this table, tab-separated", EXPERT, opt_dump },
 
-    { "sdl", NULL, "SDL display", LATER, opt_later_display },
     { "spice", "OPTIONS", "SPICE display", LATER, opt_later_display },
-    { "full-screen", NULL, "full screen", LATER, opt_later_display },
     { "qmp", "DEVICE", "QMP monitor", LATER, opt_later },
     { "audiodev", "DRIVER,id=ID", "audio back ends", LATER, opt_later },
     { "usbdevice", "NAME", "USB devices", LATER, opt_later },
-    { "numa", "OPTIONS", "NUMA nodes", LATER, opt_later },
-    { "mem-path", "FILE", "memory in a file", LATER, opt_later },
-    { "mem-prealloc", NULL, "allocate memory at start", LATER, opt_later },
     { "incoming", "URI", "wait for a migration", LATER, opt_later },
     { "loadvm", "NAME", "start from a snapshot", LATER, opt_later },
     { "icount", "OPTIONS", "count instructions", LATER, opt_later },

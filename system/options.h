@@ -4,6 +4,8 @@
 #define SYSTEM_OPTIONS_H
 
 #include "system/machine.h"
+#include "system/numa.h"
+#include "system/rammap.h"
 #include "system/runstate.h"
 #include "util/keyval.h"
 #include "util/opts.h"
@@ -19,14 +21,23 @@ typedef struct Options {
     RunstateActions actions;
     char *machine;        /* NULL: the default one */
     char *memory_backend; /* NULL: none named */
+    char *irqchip;        /* -machine kernel-irqchip=; NULL: not said */
     GString *accels;      /* "kvm:tcg"; empty: not said */
     uint64_t max_cpus;
     /* Arguments as they came, in order; of char * unless said otherwise. */
     GPtrArray *chardevs, *serials, *monitors /* MonitorOption * */, *devices, *drives /* KeyVal * */, *blockdevs, *objects, *vncs;
+    GPtrArray *numas;     /* char *, -numa */
+    NumaConfig *numa;     /* what they say; NULL: nothing */
+    RamSource ram_source; /* -mem-path, -mem-prealloc */
+    char *mem_path;
+    bool cpu_pm;
+    bool smm_on;          /* -machine smm=on, not auto */
     bool monitor_none, serial_none, serial_given;
     bool nographic, display_none, default_devices, snapshot, start_paused;
     bool daemonize, mem_lock, list_options;
     char *keymap; /* -k; NULL: us */
+    char *display; /* "sdl", "curses"; NULL: not said */
+    struct SdlConfig *sdl; /* never NULL */
     char *pidfile, *debugcon, *qtest, *qtest_log, *log_items, *log_file, *gdb;
     /* Something to print instead of running.  @topic belongs to it. */
     void (*print)(struct Options *o, const char *topic);
@@ -52,8 +63,21 @@ bool optargs_object(void *opaque, const char *value, Error **errp);
 bool optargs_drive(Options *o, const char *text, Error **errp);
 bool optargs_drive_file(Options *o, const char *interface, int index, bool cdrom, const char *file, Error **errp);
 bool optdisplay_vnc(void *opaque, const char *value, Error **errp); /* optdisplay.c */
+bool optdisplay_sdl(void *opaque, const char *value, Error **errp);
+bool optdisplay_curses(void *opaque, const char *value, Error **errp);
+bool optdisplay_full_screen(void *opaque, const char *value, Error **errp);
+bool optdisplay_alt_grab(void *opaque, const char *value, Error **errp);
+bool optdisplay_ctrl_grab(void *opaque, const char *value, Error **errp);
+void optdisplay_help(Options *o, const char *topic);
 bool optdisplay_keymap(void *opaque, const char *value, Error **errp);
 bool optdisplay_display(Options *o, const char *value, Error **errp);
+/* About memory (optmem.c). */
+bool optmem_path(void *opaque, const char *value, Error **errp);
+bool optmem_prealloc(void *opaque, const char *value, Error **errp);
+bool optmem_overcommit(void *opaque, const char *value, Error **errp);
+bool optmem_numa(void *opaque, const char *value, Error **errp);
+bool optmem_build_numa(Options *o, uint64_t ram_size, Error **errp); /* when -smp, -m and -object are known */
+void optmem_free(Options *o);
 void optargs_add_accel(Options *o, const char *spec);
 
 /* What is printed instead of running (opthelp.c): Options.print. */

@@ -1,15 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Guest RAM: a memfd mapped once, for each page a byte that says "code comes from here" and a count of the writes to
+ * Guest RAM: host memory mapped once (rammap.c), for each page a byte that says "code comes from here" and a count of the writes to
  * such a page, and a dirty bitmap per client that tracks.  Creation and end under the big lock or before threads; the rest in any thread.
  */
 #include "util/osdep.h"
 #include "system/memory-int.h"
 
-#include <sys/mman.h>
-
 enum { RAM_PAGE_BITS = 12, RAM_PAGE = 1 << RAM_PAGE_BITS };
-#define RAM_HUGE_PAGE (2 * MiB)
 
 static GMutex ram_ids_lock;
 static GArray *ram_ids; /* bool: taken; guarded by ram_ids_lock */
@@ -39,86 +36,45 @@ static void ram_id_release(unsigned id)
     g_mutex_unlock(&ram_ids_lock);
 }
 
-/* A hole in our address space of @size bytes at a huge page's border, so that the kernel can use huge pages. */
-static uint8_t *ram_reserve(uint64_t size)
+RamBlock *ram_block_new_from(const char *name, uint64_t size, const RamSource *src, Error **errp)
 {
-    uint64_t align = size >= RAM_HUGE_PAGE ? RAM_HUGE_PAGE : RAM_PAGE;
-    if (size > SIZE_MAX - align) {
-        errno = ENOMEM;
-        return NULL;
-    }
-    uint8_t *hole = mmap(NULL, size + align, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-    if (hole == MAP_FAILED) {
-        return NULL;
-    }
-    uint8_t *start = (uint8_t *)align_up((uintptr_t)hole, align);
-    if (start > hole) {
-        munmap(hole, (size_t)(start - hole));
-    }
-    munmap(start + size, (size_t)(hole + align - start));
-    return start;
-}
+    RamMapping map = { .fd = -1 };
 
-static bool ram_map(RamBlock *ram)
-{
-    ram->host = ram_reserve(ram->size);
-    if (!ram->host) {
-        return false;
-    }
-    int prot = PROT_READ | PROT_WRITE;
-    ram->fd = memfd_create(ram->name, MFD_CLOEXEC);
-    if (ram->fd >= 0) {
-        if (!ftruncate(ram->fd, (off_t)ram->size) &&
-            mmap(ram->host, ram->size, prot, MAP_SHARED | MAP_FIXED, ram->fd, 0) != MAP_FAILED) {
-            return true;
-        }
-        close(ram->fd);
-        ram->fd = -1;
-    }
-    if (mmap(ram->host, ram->size, prot, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED, -1, 0) !=
-        MAP_FAILED) {
-        return true;
-    }
-    int saved = errno;
-    munmap(ram->host, ram->size);
-    errno = saved;
-    return false;
-}
-
-RamBlock *ram_block_new(const char *name, uint64_t size, Error **errp)
-{
     if (size == 0 || size > INT64_MAX - RAM_PAGE) {
         error_set(errp, "memory '%s' cannot have a size of %" PRIu64 " bytes", name, size);
         return NULL;
     }
     RamBlock *ram = g_new0(RamBlock, 1);
     ram->name = g_strdup(name);
-    ram->size = align_up(size, RAM_PAGE);
-    if (!ram_map(ram)) {
-        error_set_errno(errp, errno, "cannot allocate %" PRIu64 " MiB of memory for '%s'",
-                        align_up(ram->size, MiB) / MiB, name);
-        error_add_hint(errp, "A smaller -m may help.");
+    if (!rammap_map(&map, name, align_up(size, RAM_PAGE), src, errp)) {
         g_free((char *)ram->name);
         g_free(ram);
         return NULL;
     }
-    madvise(ram->host, ram->size, MADV_HUGEPAGE); /* a wish: fails where the kernel has none */
+    ram->host = map.host;
+    ram->size = map.size;
+    ram->fd = map.fd;
     ram->code_page = g_malloc0(ram->size >> RAM_PAGE_BITS);
+    ram->direct_writers = g_malloc0(ram->size >> RAM_PAGE_BITS);
     ram->code_gen = g_malloc0((ram->size >> RAM_PAGE_BITS) * sizeof(*ram->code_gen));
     ram->id = ram_id_take();
     return ram;
 }
 
+RamBlock *ram_block_new(const char *name, uint64_t size, Error **errp)
+{
+    return ram_block_new_from(name, size, NULL, errp);
+}
+
 void ram_block_free(RamBlock *ram)
 {
-    munmap(ram->host, ram->size);
-    if (ram->fd >= 0) {
-        close(ram->fd);
-    }
+    RamMapping map = { .host = ram->host, .size = ram->size, .fd = ram->fd };
+    rammap_unmap(&map);
     for (int c = 0; c < DIRTY_CLIENTS; c++) {
         g_free((void *)ram->dirty[c]);
     }
     g_free((void *)ram->code_page);
+    g_free((void *)ram->direct_writers);
     g_free((void *)ram->code_gen);
     g_free((char *)ram->name);
     ram_id_release(ram->id);
@@ -256,8 +212,12 @@ bool mem_take_dirty(const MemRegion *r, DirtyClient client, hwaddr off, uint64_t
         bits[k / 64] |= got << (k % 64);
         any |= got;
     }
-    if (any && hooks && hooks->cleared) {
-        hooks->cleared(ram, off, len);
+    if (any && hooks && hooks->cleared && !hooks->cleared(ram, off, len)) {
+        for (uint64_t page = first; page <= last; page++) {
+            if (bits[(page - first) / 64] >> ((page - first) % 64) & 1) {
+                ram_dirty_set(ram, client, page, page);
+            }
+        }
     }
     return any;
 }
@@ -285,6 +245,7 @@ void mem_set_dirty_tracking(const MemRegion *r, DirtyClient client, bool on)
     }
     if (!on) {
         atomic_fetch_and(&ram->tracking, ~(1u << client));
+        memory_tell_tracking(ram);
         return;
     }
     if (atomic_load(&ram->tracking) & (1u << client)) {
@@ -295,5 +256,6 @@ void mem_set_dirty_tracking(const MemRegion *r, DirtyClient client, bool on)
         ram->dirty[client] = g_malloc0((pages + 63) / 64 * sizeof(uint64_t));
     }
     atomic_fetch_or(&ram->tracking, 1u << client);
+    memory_tell_tracking(ram);
     ram_dirty_set(ram, client, 0, pages - 1); /* what was written before is not known */
 }

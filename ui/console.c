@@ -36,7 +36,7 @@ struct Console {
     int64_t next;             /* what refresh() returned */
 };
 
-static GPtrArray *consoles;          /* in order of creation */
+static GPtrArray *consoles;          /* graphic ones first; in order of creation */
 static GPtrArray *console_notifiers; /* ConsoleNotifier * */
 static pthread_mutex_t console_pixels = PTHREAD_MUTEX_INITIALIZER;
 
@@ -91,7 +91,12 @@ Console *console_new(const char *name, const ConsoleOps *ops, void *opaque)
     if (!consoles) {
         consoles = g_ptr_array_new();
     }
-    g_ptr_array_add(consoles, c);
+    guint at = consoles->len;
+
+    while (ops->kind == CONSOLE_GRAPHIC && at && console_kind(consoles->pdata[at - 1]) == CONSOLE_TEXT) {
+        at--;
+    }
+    g_ptr_array_insert(consoles, (gint)at, c);
     console_notify();
     return c;
 }

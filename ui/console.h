@@ -131,7 +131,7 @@ void display_listener_remove(DisplayListener *l); /* fine when it looks at nothi
 /* False: the next frame would be of no use yet (a slow link): nothing is drawn for this one until it wants again. */
 void display_listener_want(DisplayListener *l, bool on);
 
-Console *console_get(int index); /* by order of creation; NULL: none */
+Console *console_get(int index); /* graphic ones first, else by order of creation; NULL: none */
 int console_count(void);
 int console_index(const Console *c);
 Console *console_find_device(const char *id, int head); /* NULL: none */

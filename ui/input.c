@@ -15,6 +15,9 @@ enum {
     INPUT_QUEUE_MAX = 4096,  /* combinations that wait: some pages of typed text */
     INPUT_HOLD_DEFAULT = 100, /* ms */
     INPUT_HOLD_MAX = 60000,
+    INPUT_KEYS_MAX = 1024,   /* paced keys that wait */
+    INPUT_KEYS_UP = 256,     /* of these places for releases only, so that no key stays down */
+    INPUT_KEYS_MS = 2,       /* how often the keyboard is asked whether it takes more */
 };
 
 struct InputHandler {
@@ -156,6 +159,59 @@ void input_key(unsigned code, bool down)
     }
 }
 
+static struct {
+    uint16_t code;
+    bool down;
+} input_keys[INPUT_KEYS_MAX];
+static unsigned input_keys_head, input_keys_count;
+static Timer input_keys_timer;
+
+static bool input_key_busy(void)
+{
+    for (InputHandler *h = input_first; h; h = h->next) {
+        if (h->ops->key) {
+            return h->ops->busy && h->ops->busy(h->opaque);
+        }
+    }
+    return false;
+}
+
+/* On the guest's clock: while it stands still, keys wait. */
+static void input_keys_tick(void *opaque)
+{
+    (void)opaque;
+    while (input_keys_count && !input_key_busy()) {
+        unsigned code = input_keys[input_keys_head].code;
+        bool down = input_keys[input_keys_head].down;
+        input_keys_head = (input_keys_head + 1) % INPUT_KEYS_MAX;
+        input_keys_count--;
+        input_key(code, down);
+    }
+    if (input_keys_count) {
+        timer_mod(&input_keys_timer, clock_ns(CLOCK_KIND_VIRTUAL) + INPUT_KEYS_MS * NS_PER_MS);
+    }
+}
+
+void input_key_paced(unsigned code, bool down)
+{
+    if (!input_keys_count && !input_key_busy()) {
+        input_key(code, down);
+        return;
+    }
+    if (input_keys_count >= (down ? INPUT_KEYS_MAX - INPUT_KEYS_UP : INPUT_KEYS_MAX)) {
+        return;
+    }
+    unsigned at = (input_keys_head + input_keys_count++) % INPUT_KEYS_MAX;
+    input_keys[at].code = (uint16_t)code;
+    input_keys[at].down = down;
+    if (!input_keys_timer.fn) {
+        timer_init(&input_keys_timer, CLOCK_KIND_VIRTUAL, input_keys_tick, NULL);
+    }
+    if (!timer_pending(&input_keys_timer)) {
+        timer_mod(&input_keys_timer, clock_ns(CLOCK_KIND_VIRTUAL) + INPUT_KEYS_MS * NS_PER_MS);
+    }
+}
+
 void input_pointer_rel(int dx, int dy, int dz, unsigned buttons)
 {
     for (InputHandler *h = input_first; h; h = h->next) {
@@ -216,6 +272,16 @@ unsigned input_key_by_number(unsigned number)
     return 0;
 }
 
+unsigned input_key_number(unsigned code)
+{
+    for (const InputKeyName *k = input_key_names; k->name; k++) {
+        if (k->code == code && k->number) {
+            return k->number;
+        }
+    }
+    return 0;
+}
+
 static unsigned input_find_number(const char *text)
 {
     char *end;
@@ -271,7 +337,7 @@ static void input_combo_tick(void *opaque)
     if (input_combo_down) {
         input_combo_down = false;
         for (unsigned i = c->count; i-- > 0;) {
-            input_key(c->codes[i], false);
+            input_key_paced(c->codes[i], false);
         }
         timer_mod(&input_combo_timer, clock_ns(CLOCK_KIND_VIRTUAL) + c->hold_ms * NS_PER_MS);
     } else {
@@ -288,7 +354,7 @@ static void input_combo_start(void)
     }
     input_combo_down = true;
     for (unsigned i = 0; i < c->count; i++) {
-        input_key(c->codes[i], true);
+        input_key_paced(c->codes[i], true);
     }
     timer_mod(&input_combo_timer, clock_ns(CLOCK_KIND_VIRTUAL) + c->hold_ms * NS_PER_MS);
 }

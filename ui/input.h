@@ -15,6 +15,7 @@ typedef struct InputHandlerOps {
     const char *name;
     bool absolute;
     void (*key)(void *opaque, unsigned code, bool down);                         /* NULL: no keyboard */
+    bool (*busy)(void *opaque); /* further keys would be lost now: the guest does not read that fast; may be NULL */
     void (*rel)(void *opaque, int dx, int dy, int dz, unsigned buttons);        /* dz: wheel, down positive */
     void (*abs)(void *opaque, int x, int y, int dz, unsigned buttons);          /* 0..INPUT_ABS_MAX */
 } InputHandlerOps;
@@ -34,6 +35,9 @@ void input_each_mouse(void (*fn)(void *opaque, const InputMouseInfo *info), void
 bool input_mouse_set(int index, Error **errp);
 
 void input_key(unsigned code, bool down);
+/* As above for keys that come as fast as they like (a viewer that pastes): they wait in a queue, in order, until the keyboard
+ * takes them.  A full queue loses presses. */
+void input_key_paced(unsigned code, bool down);
 void input_pointer_rel(int dx, int dy, int dz, unsigned buttons);
 void input_pointer_abs(int x, int y, int dz, unsigned buttons);
 bool input_pointer_is_absolute(void);
@@ -55,6 +59,7 @@ void input_notifier_remove(InputNotifier *n);
 bool input_sendkey(const char *keys, unsigned hold_ms, Error **errp);
 unsigned input_key_by_name(const char *name); /* 0: unknown */
 unsigned input_key_by_number(unsigned number); /* scan code of set 1, plus 0x80 for an extended key; 0: unknown */
+unsigned input_key_number(unsigned code); /* the way back; 0: PC keyboards have no such key */
 /* Keys (Linux input codes) as sendkey presses them, behind those that wait.  @count at most 16; false: the queue is full. */
 bool input_send_combo(const unsigned *codes, unsigned count, unsigned hold_ms, Error **errp);
 unsigned input_combos_room(void); /* combinations that the queue still takes */

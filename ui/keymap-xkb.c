@@ -5,6 +5,8 @@
 #include "util/osdep.h"
 #include "ui/keymap.h"
 
+#include "ui/input.h"
+
 #include <xkbcommon/xkbcommon.h>
 
 enum { KEYMAP_EVDEV = 8 /* xkb's code of a key is this much more than Linux's */, KEYMAP_CODES = 256, KEYMAP_WAYS = 8 };
@@ -57,10 +59,13 @@ static void keymap_add(uint32_t keysym, unsigned code, uint8_t mods, uint8_t mas
         g_hash_table_insert(keymap_ways, GUINT_TO_POINTER(keysym), w);
     }
     for (unsigned i = 0; i < w->count; i++) {
-        if (w->keys[i].code == code) { /* at two levels of one key: what differs does not matter */
-            w->keys[i].mask &= (uint8_t)~(w->keys[i].mods ^ mods);
-            return;
+        if (w->keys[i].code != code) {
+            continue;
         }
+        if (!((w->keys[i].mods | mods) & KEYMAP_ALTGR)) { /* with and without Shift: it does not matter */
+            w->keys[i].mask &= (uint8_t)~(w->keys[i].mods ^ mods);
+        }
+        return; /* guests know fewer levels than xkb: the first is the surest */
     }
     if (w->count < KEYMAP_WAYS) {
         w->keys[w->count++] = (KeymapKey){ .code = (uint8_t)code, .mods = mods, .mask = mask, .caps = caps };
@@ -162,7 +167,9 @@ bool keymap_set(const char *name, Error **errp)
     keymap_cleanup();
     keymap_ways = g_hash_table_new_full(NULL, NULL, NULL, g_free);
     for (xkb_keycode_t key = KEYMAP_EVDEV + 1; key < KEYMAP_EVDEV + KEYMAP_CODES; key++) {
-        keymap_add_key(map, key);
+        if (input_key_number(key - KEYMAP_EVDEV)) { /* xkb also has keys of phones and the like */
+            keymap_add_key(map, key);
+        }
     }
     xkb_keymap_unref(map);
     return true;

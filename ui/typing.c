@@ -76,7 +76,7 @@ static void typing_key(unsigned code, bool down)
 {
     if (code && code < TYPING_CODES) {
         typing_down[code] = down;
-        input_key(code, down);
+        input_key_paced(code, down);
     }
 }
 
@@ -136,7 +136,8 @@ static const KeymapKey *typing_choose(uint32_t keysym, unsigned has)
     unsigned count = keymap_lookup(keysym, &keys);
 
     for (unsigned i = 0; i < count; i++) {
-        int cost = __builtin_popcount((typing_needs(&keys[i]) ^ has) & keys[i].mask) * 4 + __builtin_popcount(keys[i].mods);
+        int cost = __builtin_popcount((typing_needs(&keys[i]) ^ has) & keys[i].mask) * 4 + __builtin_popcount(keys[i].mods) +
+                   (keys[i].mods & KEYMAP_ALTGR ? keys[i].mods & KEYMAP_SHIFT ? 100 : 16 : 0);
 
         if (cost < best_cost) {
             best_cost = cost;
@@ -158,12 +159,12 @@ static void typing_adjust(unsigned need, unsigned has, unsigned mask, bool back)
             continue;
         }
         if (need & mods[i].mod) {
-            input_key(mods[i].codes[0], !back);
+            input_key_paced(mods[i].codes[0], !back);
             continue;
         }
         for (unsigned n = 0; n < 2; n++) { /* typing_down keeps what the viewer holds */
             if (mods[i].codes[n] && typing_down[mods[i].codes[n]]) {
-                input_key(mods[i].codes[n], back);
+                input_key_paced(mods[i].codes[n], back);
             }
         }
     }
@@ -175,8 +176,8 @@ static void typing_press(const KeymapKey *k)
     bool modifier = k->code == KEY_LEFTSHIFT || k->code == KEY_RIGHTSHIFT || k->code == KEY_RIGHTALT;
 
     if ((need ^ has) & k->mask & KEYMAP_NUMLOCK) {
-        input_key(KEY_NUMLOCK, true);
-        input_key(KEY_NUMLOCK, false);
+        input_key_paced(KEY_NUMLOCK, true);
+        input_key_paced(KEY_NUMLOCK, false);
     }
     if (!modifier) {
         typing_adjust(need, has, k->mask, false);

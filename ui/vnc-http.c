@@ -14,7 +14,7 @@
 #define VNC_HTTP_FOLDER "/usr/share/novnc"
 enum { VNC_HTTP_REQUEST_MAX = 8192, VNC_HTTP_WAIT_MS = 10000, VNC_HTTP_FILE_MAX = 8 << 20, VNC_HTTP_FIRST_MS = 1000 };
 
-bool vnc_http_available(void)
+static bool vnc_http_available(void)
 {
     return g_file_test(VNC_HTTP_FOLDER "/vnc.html", G_FILE_TEST_EXISTS);
 }
@@ -36,7 +36,7 @@ static const char *vnc_http_type(const char *path)
     return "application/octet-stream";
 }
 
-static bool vnc_http_send(int fd, const void *data, size_t len)
+bool vnc_http_send(int fd, const void *data, size_t len)
 {
     const char *p = data;
 
@@ -185,23 +185,22 @@ static bool vnc_http_has(const char *request, const char *header, const char *wo
     return found;
 }
 
-bool vnc_http_serve(int fd)
+char *vnc_http_serve(int fd)
 {
     char *buf = g_malloc(VNC_HTTP_REQUEST_MAX + 1);
     size_t len = vnc_http_peek(fd, buf, VNC_HTTP_REQUEST_MAX + 1);
-    bool websocket = len && vnc_http_has(buf, "Upgrade", "websocket");
+    ssize_t n = len ? recv(fd, buf, len, MSG_DONTWAIT) : 0;
 
-    if (len && !websocket) {
-        ssize_t n = recv(fd, buf, len, MSG_DONTWAIT);
-
-        buf[MAX(n, 0)] = 0;
-        if (strstr(buf, "\r\n")) {
-            vnc_http_request(fd, buf);
-        }
-        shutdown(fd, SHUT_WR);
-    } else if (!len) {
+    buf[MAX(n, 0)] = 0;
+    if (n > 0 && vnc_http_has(buf, "Upgrade", "websocket")) {
+        return buf;
+    }
+    if (n > 0 && strstr(buf, "\r\n")) {
+        vnc_http_request(fd, buf);
+    } else {
         vnc_http_error(fd, "400 Bad Request", "A web socket or a request of HTTP is served here.\n", false);
     }
+    shutdown(fd, SHUT_WR);
     g_free(buf);
-    return websocket;
+    return NULL;
 }

@@ -132,6 +132,7 @@ typedef struct VncServer {
     VncEvent events[VNC_EVENTS_MAX];
     unsigned event_head, event_count;
     bool closing;
+    bool wanting;         /* frames are being drawn for us */
     int width, height;    /* of the shown console; without one a blank screen */
     int leds;             /* INPUT_LED_* */
     bool relative;        /* the guest's pointer takes movements only */
@@ -159,12 +160,12 @@ void *vnc_viewer_run(void *viewer);
 bool vnc_screen_new(VncViewer *v);
 void vnc_screen_free(VncViewer *v);
 void vnc_screen_sync(VncViewer *v);  /* size, cursor, lamps */
-bool vnc_screen_pull(VncViewer *v);  /* dirty pixels, if the viewer waits for some; true: some changed */
+void vnc_screen_pull(VncViewer *v);  /* dirty pixels, if the viewer waits for some */
 /* vnc-ext.c */
 void vnc_ext_register(void);
 bool vnc_ext_tell(VncViewer *v);     /* pending pseudo rectangles; false: the connection is broken */
-/* vnc-http.c: true: it is a web socket's handshake; false: the request was answered, or was none. */
-bool vnc_http_serve(int fd);
-bool vnc_http_available(void);       /* noVNC is installed */
+/* vnc-http.c: a web socket's handshake, taken out of the socket (to be freed); NULL: the request was answered, or was none. */
+char *vnc_http_serve(int fd);
+bool vnc_http_send(int fd, const void *data, size_t len); /* waits, but not for ever; false: the peer takes nothing */
 
 #endif

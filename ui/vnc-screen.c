@@ -78,19 +78,19 @@ static bool vnc_wants_frame(const VncViewer *v)
     return v->cl && v->cl->state == RFB_NORMAL && !sraRgnEmpty(v->cl->requestedRegion);
 }
 
-bool vnc_screen_pull(VncViewer *v)
+void vnc_screen_pull(VncViewer *v)
 {
     VncServer *s = v->server;
     pixman_region32_t dirty;
 
     if (!vnc_wants_frame(v)) {
-        return false;
+        return;
     }
     pixman_region32_init(&dirty);
     pthread_mutex_lock(&s->lock);
     pixman_region32_copy(&dirty, &v->dirty);
     pixman_region32_clear(&v->dirty);
-    bool tell = !v->hungry;
+    bool tell = !s->wanting;
 
     v->hungry = true; /* the next frame may be drawn while this one is encoded */
     pthread_mutex_unlock(&s->lock);
@@ -105,13 +105,10 @@ bool vnc_screen_pull(VncViewer *v)
         console_pixels_unlock();
     }
     pixman_region32_fini(&dirty);
-    bool any = !sraRgnEmpty(changed);
-
-    if (any) {
+    if (!sraRgnEmpty(changed)) {
         rfbMarkRegionAsModified(v->screen, changed);
     }
     sraRgnDestroy(changed);
-    return any;
 }
 
 /* ---- size ---- */

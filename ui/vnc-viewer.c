@@ -56,10 +56,19 @@ static rfbBool vnc_on_xvp(rfbClientPtr cl, uint8_t version, uint8_t code)
     return TRUE;
 }
 
+/* libvncserver 0.9.14 frees the client after this, but not what hangs on it here. */
 static void vnc_on_client_gone(rfbClientPtr cl)
 {
     VncViewer *v = vnc_of(cl);
 
+    free(cl->wsctx);
+    cl->wsctx = NULL;
+    while (cl->extensions) {
+        rfbExtensionData *e = cl->extensions;
+
+        cl->extensions = e->next;
+        free(e);
+    }
     v->gone = true;
     v->cl = NULL;
 }
@@ -193,7 +202,7 @@ static bool vnc_process(VncViewer *v)
             return false;
         }
     }
-    rfbProcessEvents(v->screen, 0);
+    rfbCheckFds(v->screen, 0);
     if (v->gone || v->cl->sock < 0) {
         return false;
     }
@@ -210,23 +219,61 @@ static void vnc_loop(VncViewer *v)
         if (!vnc_process(v) || !vnc_ext_tell(v)) {
             break;
         }
-        if (vnc_screen_pull(v)) {
-            rfbUpdateClient(v->cl);
-            if (v->cl->sock < 0) {
-                break;
-            }
+        vnc_screen_pull(v);
+        rfbUpdateClient(v->cl);
+        if (v->cl->sock < 0) {
+            break;
         }
+    }
+}
+
+/*
+ * libvncserver loses 45 KiB when a web socket's peer goes away between its handshake and RFB's greeting.  So it does both with
+ * a socket pair that nobody closes; then what it said goes to the peer, and the peer's socket takes the place of the pair's.
+ */
+static void vnc_new_web_client(VncViewer *v, const char *request)
+{
+    char answer[4096];
+    int pair[2];
+
+    if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) < 0) {
+        return;
+    }
+    if (pair[0] < FD_SETSIZE && send(pair[1], request, strlen(request), MSG_NOSIGNAL) == (ssize_t)strlen(request)) {
+        v->cl = rfbNewClient(v->screen, pair[0]);
+    } else {
+        close(pair[0]);
+    }
+    ssize_t n = recv(pair[1], answer, sizeof(answer), MSG_DONTWAIT);
+
+    if (n > 0) {
+        vnc_http_send(v->fd, answer, (size_t)n);
+    }
+    if (v->cl) {
+        fcntl(v->fd, F_SETFL, fcntl(v->fd, F_GETFL) | O_NONBLOCK);
+        dup3(v->fd, v->cl->sock, O_CLOEXEC);
+    }
+    close(pair[1]);
+}
+
+static void vnc_new_client(VncViewer *v)
+{
+    int fd = fcntl(v->fd, F_DUPFD_CLOEXEC, 3); /* libvncserver closes its own; ours can be shut down by the main thread */
+
+    if (fd >= 0 && fd < FD_SETSIZE) {
+        v->cl = rfbNewClient(v->screen, fd);
+    } else if (fd >= 0) {
+        close(fd);
     }
 }
 
 static void vnc_serve(VncViewer *v)
 {
     VncServer *s = v->server;
+    char *request = v->websocket ? vnc_http_serve(v->fd) : NULL;
 
-    if (v->websocket && !vnc_http_serve(v->fd)) {
-        return;
-    }
-    if (!vnc_screen_new(v)) {
+    if ((v->websocket && !request) || !vnc_screen_new(v)) {
+        g_free(request);
         return;
     }
     vnc_set_callbacks(v);
@@ -235,10 +282,10 @@ static void vnc_serve(VncViewer *v)
 
     pthread_mutex_unlock(&s->lock);
     v->screen->desktopName = title;
-    int fd = fcntl(v->fd, F_DUPFD_CLOEXEC, 3); /* libvncserver closes its own; ours can be shut down by the main thread */
-
-    if (fd >= 0 && fd < FD_SETSIZE) {
-        v->cl = rfbNewClient(v->screen, fd);
+    if (request) {
+        vnc_new_web_client(v, request);
+    } else {
+        vnc_new_client(v);
     }
     if (v->cl) {
         v->cl->clientGoneHook = vnc_on_client_gone;
@@ -251,6 +298,7 @@ static void vnc_serve(VncViewer *v)
     }
     vnc_screen_free(v);
     g_free(title);
+    g_free(request);
 }
 
 void *vnc_viewer_run(void *viewer)

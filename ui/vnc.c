@@ -56,7 +56,7 @@ static bool vnc_is_hungry(VncServer *s)
 static void vnc_update_want(VncServer *s)
 {
     pthread_mutex_lock(&s->lock);
-    bool hungry = vnc_is_hungry(s);
+    bool hungry = s->wanting = vnc_is_hungry(s);
 
     pthread_mutex_unlock(&s->lock);
     display_listener_want(&s->listener, hungry);
@@ -94,7 +94,7 @@ static void vnc_on_frame(DisplayListener *l)
             vnc_wake(v);
         }
     }
-    bool hungry = vnc_is_hungry(s);
+    bool hungry = s->wanting = vnc_is_hungry(s);
 
     pthread_mutex_unlock(&s->lock);
     display_listener_want(l, hungry);

@@ -24,6 +24,7 @@ static void chunk_reset(JitCpu *j, JitChunk *c)
     c->cold = (Emit){ .p = j->mem.rw + at + hot + alt, .end = j->mem.rw + at + bytes, .to_rx = j->mem.rx - j->mem.rw };
     g_ptr_array_set_size(c->blocks, 0);
     g_ptr_array_set_size(c->slabs, 0);
+    g_hash_table_remove_all(c->faults);
     c->slab_used = SLAB_BYTES;
 }
 
@@ -38,6 +39,7 @@ bool jit_cache_init(JitCpu *j, size_t bytes, Error **errp)
     j->pages = g_hash_table_new(g_direct_hash, g_direct_equal);
     for (unsigned k = 0; k < JIT_CHUNKS; k++) {
         j->chunks[k].blocks = g_ptr_array_new();
+        j->chunks[k].faults = g_hash_table_new(g_direct_hash, g_direct_equal);
         j->chunks[k].slabs = g_ptr_array_new_with_free_func(g_free);
         chunk_reset(j, &j->chunks[k]);
     }
@@ -53,6 +55,7 @@ void jit_cache_destroy(JitCpu *j)
     for (unsigned k = 0; k < JIT_CHUNKS; k++) {
         g_ptr_array_free(j->chunks[k].blocks, TRUE);
         g_ptr_array_free(j->chunks[k].slabs, TRUE);
+        g_hash_table_destroy(j->chunks[k].faults);
     }
     for (unsigned k = 0; k < JIT_MODES; k++) {
         g_free(j->tables[k].table);

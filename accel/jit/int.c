@@ -5,7 +5,6 @@
  */
 #include "util/osdep.h"
 #include "accel/jit/translate.h"
-#include "target/i386/cpuid.h"
 
 /* ModRM.reg is part of the opcode. */
 static bool is_group(const Decoded *d)
@@ -83,17 +82,10 @@ static void int_imm(const JitInsn *j, HostOp *o)
     memcpy(o->imm, j->i.bytes + j->d.imm_off, j->d.imm_len);
 }
 
-/* POPCNT, TZCNT, LZCNT, but not BSF and BSR. */
-static bool int_f3(const Decoded *d)
-{
-    return d->map == 1 && (d->opcode == 0xb8 || (d->opcode & 0xfe) == 0xbc) && d->mnemonic[0] != 'b';
-}
-
 static HostOp int_op(const JitInsn *j)
 {
     const Decoded *d = &j->d;
-    HostOp o = { .map = d->map, .opcode = d->opcode, .opsize16 = d->opsize == 2, .w = d->rex_w, .lock = d->lock,
-                 .rep = int_f3(d) ? 0xf3 : 0 };
+    HostOp o = { .map = d->map, .opcode = d->opcode, .opsize16 = d->opsize == 2, .w = d->rex_w, .lock = d->lock };
 
     if (d->map == 0 && d->opcode == 0x82) {
         o.opcode = 0x80; /* its alias, which 64-bit code lacks */
@@ -195,6 +187,9 @@ static bool int_modrm(JitTr *t, JitInsn *j)
     if (!(um.spilled && um.host == ur.host)) {
         reg_load(t, &um);
     }
+    if (d->opcode == 0xf6 || d->opcode == 0xf7) { /* DIV and IDIV are among them */
+        jit_fault_note(t, j);
+    }
     emit_op(t->e, &o);
     reg_store(t, &ur);
     reg_store(t, &um);
@@ -288,72 +283,6 @@ static bool int_nop(JitTr *t, JitInsn *j)
     return true;
 }
 
-/* POPCNT, LZCNT, TZCNT: F3 is part of the opcode.  Without the feature the latter two mean something else. */
-static bool int_count(JitTr *t, JitInsn *j, unsigned feature, bool host)
-{
-    return host && x86_has_feature(t->cpu, feature) && !j->d.repne && !j->d.lock && int_modrm(t, j);
-}
-
-static bool int_popcnt(JitTr *t, JitInsn *j)
-{
-    return int_count(t, j, CPUID_POPCNT, __builtin_cpu_supports("popcnt"));
-}
-
-static bool int_lzcnt(JitTr *t, JitInsn *j)
-{
-    return int_count(t, j, CPUID_ABM, __builtin_cpu_supports("lzcnt"));
-}
-
-static bool int_tzcnt(JitTr *t, JitInsn *j)
-{
-    return int_count(t, j, CPUID_BMI1, __builtin_cpu_supports("bmi"));
-}
-
-/*
- * DIV and IDIV of 32 and 64 bits: natively when they cannot fault, which is when the upper half is less than the divisor, or the
- * dividend is the sign extension of a value and the divisor neither 0 nor -1.
- */
-static bool int_div(JitTr *t, JitInsn *j)
-{
-    const Decoded *d = &j->d;
-    bool w = d->opsize == 8, is_signed = (d->modrm >> 3 & 7) == 7;
-    Emit *e = t->e;
-
-    if (d->opsize < 4 || !(d->opcode & 1) || ((j->i.flags & INSN_MEM) && !jit_addr_ok(t, j))) {
-        return false;
-    }
-    if (j->i.flags & INSN_MEM) {
-        emit_rm(e, 0x8b, S2, jit_mem(t, j, d->opsize, ACC_READ), w);
-    } else {
-        unsigned h = jit_reg_host(d->op[0].reg >> 3);
-
-        jit_flags_before_clobber(t, j);
-        if (h == H_NONE) {
-            emit_rm(e, 0x8b, S2, jit_reg_mem(d->op[0].reg >> 3), w);
-        } else {
-            emit_rr(e, 0x8b, S2, h, w);
-        }
-    }
-    const uint8_t *slow = emit_rx(t->cold);
-
-    jit_cold_jump(t, jit_slot(t, j), t->jit->call_c);
-    if (is_signed) {
-        emit_rm(e, 0x8d, S1, host_mem(S2, 1), w);
-        emit_ri(e, 7, S1, 1, w);
-        emit_jcc(e, CC_BE, slow);
-        emit_rr(e, 0x8b, S1, H_RAX, w);
-        emit_shift(e, 7, S1, w ? 63 : 31, w);
-        emit_rr(e, 0x3b, S1, H_RDX, w);
-        emit_jcc(e, CC_NE, slow);
-    } else {
-        emit_rr(e, 0x3b, H_RDX, S2, w);
-        emit_jcc(e, CC_AE, slow);
-    }
-    emit_rr(e, 0xf7, is_signed ? 7 : 6, S2, w);
-    jit_flags_after(t, j);
-    return true;
-}
-
 /* DF is always clear while generated code runs: the guest's is in X86Cpu.eflags. */
 static bool int_df(JitTr *t, JitInsn *j)
 {
@@ -377,7 +306,7 @@ const JitRow jit_rows_int[] = {
     JIT_ROW("shl", int_any), JIT_ROW("shr", int_any), JIT_ROW("sar", int_any), JIT_ROW("rol", int_any),
     JIT_ROW("ror", int_any), JIT_ROW("rcl", int_any), JIT_ROW("rcr", int_any), JIT_ROW("shld", int_any),
     JIT_ROW("shrd", int_any),
-    JIT_ROW("imul", int_any), JIT_ROW("mul", int_any),
+    JIT_ROW("imul", int_any), JIT_ROW("mul", int_any), JIT_ROW("div", int_any), JIT_ROW("idiv", int_any),
     JIT_ROW("bt", int_bt), JIT_ROW("bts", int_bt), JIT_ROW("btr", int_bt), JIT_ROW("btc", int_bt),
     JIT_ROW("bsf", int_any), JIT_ROW("bsr", int_any),
     JIT_ROW("xadd", int_any), JIT_ROW("cmpxchg", int_any),
@@ -391,11 +320,6 @@ const JitRow jit_rows_int[] = {
     JIT_ROW("setl", int_any), JIT_ROW("setnl", int_any), JIT_ROW("setle", int_any), JIT_ROW("setnle", int_any),
     { "nop", int_nop, false, NO_ACCESS }, { "endbr64", int_nop, false, NO_ACCESS }, { "endbr32", int_nop, false, NO_ACCESS },
     { "lfence", int_nop, false, NO_ACCESS },
-    { "prefetchw", int_nop, false, NO_ACCESS }, { "prefetch", int_nop, false, NO_ACCESS }, { "prefetchnta", int_nop, false, NO_ACCESS },
-    { "prefetcht0", int_nop, false, NO_ACCESS }, { "prefetcht1", int_nop, false, NO_ACCESS },
-    { "prefetcht2", int_nop, false, NO_ACCESS }, { "sfence", int_nop, false, NO_ACCESS },
-    JIT_ROW("popcnt", int_popcnt), JIT_ROW("lzcnt", int_lzcnt), JIT_ROW("tzcnt", int_tzcnt),
-    JIT_ROW("div", int_div), JIT_ROW("idiv", int_div),
     JIT_ROW("clc", int_fixed), JIT_ROW("stc", int_fixed), JIT_ROW("cmc", int_fixed),
     JIT_ROW("cld", int_df), JIT_ROW("std", int_df),
     { NULL, NULL, false, STACK_NONE },

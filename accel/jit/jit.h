@@ -47,6 +47,7 @@ typedef struct JitSlot {
     JitBlock *block;
     const uint8_t *retry, *done; /* where generated code goes on */
     uint8_t size, acc;           /* of the access that missed */
+    uint8_t vec_retry, vec_done; /* LIVE_*: what must be in the host's registers there */
     const char *mnemonic;
 } JitSlot;
 
@@ -72,6 +73,7 @@ typedef struct JitChunk {
     Emit hot, alt, cold; /* code that runs; that runs when groups fail (group.c); that rarely does */
     GPtrArray *blocks;
     GPtrArray *slabs;   /* memory of blocks and slots */
+    GHashTable *faults; /* host address -> JitFault packed: instructions that may raise a host signal */
     size_t slab_used;
 } JitChunk;
 
@@ -81,6 +83,9 @@ typedef struct JitStats {
 } JitStats;
 
 typedef const uint8_t *JitHelper(X86Cpu *cpu, void *arg, uint64_t val);
+
+/* The combinations of vector state that are loaded: index of JitCpu.vec_load. */
+enum { JIT_VEC_LOADS = 8 };
 
 typedef struct JitCpu {
     X86Cpu *cpu;
@@ -98,7 +103,8 @@ typedef struct JitCpu {
     /* generated once */
     void (*enter)(X86Cpu *cpu, const uint8_t *code);
     const uint8_t *leave;    /* with guest registers in host registers and an exact RIP in r10 */
-    const uint8_t *call_c, *mem_slow, *link, *dispatch, *call_finish; /* jumped to with r11, r10 = arg, val of their helper */
+    const uint8_t *call_c, *mem_slow, *link, *dispatch, *call_finish, *vec_enter; /* jumped to with r11, r10 = arg, val of their helper */
+    const uint8_t *vec_load[JIT_VEC_LOADS]; /* by LIVE_* bits; they go on at X86Cpu.jit_vec_to */
     const uint8_t *full[JIT_FULLS]; /* called */
     unsigned epoch;          /* cpu->tlb_epoch, ... that jit_pages and jit_jumps are good for */
     uint32_t epoch_mode;
@@ -106,6 +112,7 @@ typedef struct JitCpu {
     uint8_t epoch_way;
     uint64_t salt, salts[TLB_COUNT]; /* the last one given out; that of each way of looking at memory, 0: none */
     const uint8_t *page_thunks[JIT_PAGES][2]; /* called; mem.c */
+    struct { const JitSlot *slot; const JitBlock *block; unsigned off; } missed; /* the last access not in the TLB: compared, not followed */
     JitStats stats;
     GHashTable *called;      /* mnemonic -> count of C calls; with -d jit-stats */
     /* bytes of code that were written: any thread */
@@ -139,10 +146,16 @@ void jit_code_note(JitCpu *j, RamBlock *ram, uint64_t off, uint64_t len); /* any
 JitBlock *jit_translate(JitCpu *j, uint64_t lin, const CodePage *page); /* NULL: its first instruction crosses into the next page */
 
 /* run.c: the helpers of generated code; the next code to run, NULL: leave to the run loop */
-JitHelper jit_help_call, jit_help_mem, jit_help_link, jit_help_dispatch, jit_help_call_finish;
+JitHelper jit_help_call, jit_help_mem, jit_help_link, jit_help_dispatch, jit_help_call_finish, jit_help_vec;
 
 /* Runs blocks from an exact RIP, at least one, until an event waits or something else is in the way.  cpu->exit_jmp is set. */
 void jit_blocks(X86Cpu *cpu, JitCpu *j);
+
+/* fault.c */
+void jit_fault_init(void); /* once: takes SIGFPE, SIGILL and SIGSEGV; what generated code did not raise goes to who had them before */
+void jit_fault_thread(JitCpu *j); /* this thread enters generated code of @j */
+void jit_fault_add(JitChunk *c, const uint8_t *code, unsigned insn_off, bool flags_in_host);
+uint8_t jit_vec_allowed(const X86Cpu *cpu); /* LIVE_*: what guest code may use without checks now */
 
 /* stats.c */
 void jit_stats_call(JitCpu *j, const char *mnemonic);

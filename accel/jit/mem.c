@@ -68,7 +68,7 @@ JitSlot *jit_slot(JitTr *t, JitInsn *j)
 {
     JitSlot *s = jit_cache_alloc(t->chunk, sizeof(JitSlot));
 
-    *s = (JitSlot){ .insn = j->i, .block = t->b, .mnemonic = j->d.mnemonic };
+    *s = (JitSlot){ .insn = j->i, .block = t->b, .mnemonic = j->d.mnemonic, .vec_retry = t->vec };
     g_assert(t->slot_count < G_N_ELEMENTS(t->slots));
     t->slots[t->slot_count++] = s;
     return s;

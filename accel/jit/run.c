@@ -164,6 +164,16 @@ static const uint8_t *next_code(X86Cpu *cpu)
 
 /* --- helpers of generated code ------------------------------------------------------------------------------------ */
 
+/* To @code with the vector state @bits in the host's registers, which is allowed. */
+static const uint8_t *vec_resume(X86Cpu *cpu, const uint8_t *code, uint8_t bits)
+{
+    if (!bits) {
+        return code;
+    }
+    cpu->jit_vec_to = code;
+    return jit_of(cpu)->vec_load[bits];
+}
+
 static const uint8_t *insn_done(X86Cpu *cpu, JitSlot *s)
 {
     uint8_t fl = s->insn.flags;
@@ -179,13 +189,13 @@ static const uint8_t *insn_done(X86Cpu *cpu, JitSlot *s)
         }
         return next_code(cpu);
     }
-    if (G_UNLIKELY(cpu->dbg_hits || s->block->dead)) {
+    if (G_UNLIKELY(cpu->dbg_hits || s->block->dead || (s->vec_done && (s->vec_done & ~jit_vec_allowed(cpu))))) {
         cpu->regs[R_RIP] = insn_next_rip(cpu, &s->insn);
         return next_code(cpu);
     }
     flags_to_memory(cpu);
     pages_check(jit_of(cpu), cpu);
-    return s->done;
+    return vec_resume(cpu, s->done, s->vec_done);
 }
 
 static const uint8_t *insn_run(X86Cpu *cpu, JitSlot *s)
@@ -208,12 +218,29 @@ const uint8_t *jit_help_call(X86Cpu *cpu, void *arg, uint64_t val)
     return insn_run(cpu, s);
 }
 
+/*
+ * Two operands of one instruction may want the same place in the TLB and would take it from each other for ever: the C function needs
+ * no place.
+ */
+static bool miss_again(JitCpu *j, JitSlot *s)
+{
+    bool other = j->missed.slot != s && j->missed.block == s->block && j->missed.off == s->insn.off;
+
+    j->missed.slot = s;
+    j->missed.block = other ? NULL : s->block;
+    j->missed.off = s->insn.off;
+    return other;
+}
+
 const uint8_t *jit_help_mem(X86Cpu *cpu, void *arg, uint64_t lin)
 {
     JitSlot *s = arg;
     JitCpu *j = jit_of(cpu);
 
     j->stats.misses++;
+    if (miss_again(j, s) || (s->size >= 16 && (lin & (s->size - 1u)))) { /* a misaligned operand may be #GP, which comes before #PF */
+        return insn_run(cpu, s);
+    }
     if (((lin ^ (lin + s->size - 1)) & ~(uint64_t)0xfff) == 0 && cpu->tlb_way != TLB_USER_AC) {
         cpu->insn = &s->insn;
         mem_probe(cpu, lin, s->size, s->acc);
@@ -221,7 +248,7 @@ const uint8_t *jit_help_mem(X86Cpu *cpu, void *arg, uint64_t lin)
         const TlbEntry *e = tlb_entry(cpu, lin);
 
         if (tlb_hit(s->acc == ACC_READ ? e->read : e->write, lin, s->size)) {
-            return s->retry;
+            return vec_resume(cpu, s->retry, s->vec_retry);
         }
     }
     if ((lin & 0xfff) + s->size > 0x1000) {
@@ -230,6 +257,18 @@ const uint8_t *jit_help_mem(X86Cpu *cpu, void *arg, uint64_t lin)
         j->stats.mem_c++;
     }
     return insn_run(cpu, s);
+}
+
+/* The block needs the state @bits from here on. */
+const uint8_t *jit_help_vec(X86Cpu *cpu, void *arg, uint64_t bits)
+{
+    JitSlot *s = arg;
+    uint8_t allowed = jit_vec_allowed(cpu);
+
+    if (bits & ~(uint64_t)allowed) {
+        return insn_run(cpu, s);
+    }
+    return vec_resume(cpu, s->retry, (uint8_t)(bits | (cpu->vec_was & allowed)));
 }
 
 const uint8_t *jit_help_link(X86Cpu *cpu, void *arg, uint64_t val)
@@ -285,15 +324,18 @@ const uint8_t *jit_help_call_finish(X86Cpu *cpu, void *arg, uint64_t target)
 
 void jit_blocks(X86Cpu *cpu, JitCpu *j)
 {
-    const uint8_t *code = j->verify ? NULL : quick_code(j, cpu);
-    JitBlock *b = code ? NULL : jit_next(j, cpu);
+    const uint8_t *code = j->verify || cpu->jit_fault ? NULL : quick_code(j, cpu);
+    JitBlock *b = code || cpu->jit_fault ? NULL : jit_next(j, cpu);
 
-    if (code) {
+    if (cpu->jit_fault) {
+        cpu->jit_fault = false;
+        interp_insn(cpu, j->interp);
+    } else if (code || b) {
         j->stats.entered++;
-        j->enter(cpu, code);
-    } else if (b) {
-        j->stats.entered++;
-        if (G_UNLIKELY(j->verify)) {
+        jit_fault_thread(j);
+        if (code) {
+            j->enter(cpu, code);
+        } else if (G_UNLIKELY(j->verify)) {
             jit_verify(j, b);
         } else {
             j->enter(cpu, b->code);
@@ -392,6 +434,7 @@ static bool jit_init(struct KeyVal *options, Error **errp)
     jit.bytes = mib * MiB;
     decode_init();
     jit_rows_init();
+    jit_fault_init();
     return true;
 }
 

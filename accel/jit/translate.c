@@ -7,12 +7,12 @@
 
 #define SCAN_INSNS 8 /* how far flag use is looked for at a jump's target */
 
-static GHashTable *rows; /* mnemonic (the decoder's own pointer) -> JitRow; made once */
+static GHashTable *rows, *rows_more; /* mnemonic -> JitRow: integer code; BMI and the like.  Made once */
 
-static void rows_add(const JitRow *r)
+static void rows_add(GHashTable *table, const JitRow *r)
 {
     for (; r->mnemonic; r++) {
-        g_hash_table_insert(rows, (gpointer)r->mnemonic, (gpointer)r);
+        g_hash_table_insert(table, (gpointer)r->mnemonic, (gpointer)r);
     }
 }
 
@@ -20,26 +20,44 @@ void jit_rows_init(void)
 {
     if (!rows) {
         rows = g_hash_table_new(g_str_hash, g_str_equal);
-        rows_add(jit_rows_int);
-        rows_add(jit_rows_branch);
-        rows_add(jit_rows_stack);
+        rows_more = g_hash_table_new(g_str_hash, g_str_equal);
+        rows_add(rows, jit_rows_int);
+        rows_add(rows, jit_rows_branch);
+        rows_add(rows, jit_rows_stack);
+        rows_add(rows_more, jit_rows_vec);
     }
+}
+
+typedef struct Seen {
+    const char *mnemonic; /* the decoder's own pointer */
+    const JitRow *row, *more;
+} Seen;
+
+static const Seen *rows_seen(const char *mnemonic)
+{
+    static _Thread_local Seen cache[512];
+    Seen *s = &cache[((uintptr_t)mnemonic >> 2) % G_N_ELEMENTS(cache)];
+
+    if (s->mnemonic != mnemonic) {
+        s->mnemonic = mnemonic;
+        s->row = g_hash_table_lookup(rows, mnemonic);
+        s->more = g_hash_table_lookup(rows_more, mnemonic);
+    }
+    return s;
 }
 
 const JitRow *jit_row_find(const char *mnemonic)
 {
-    static _Thread_local struct { const char *mnemonic; const JitRow *row; } seen[512]; /* by the decoder's own pointer */
+    return mnemonic ? rows_seen(mnemonic)->row : NULL;
+}
 
-    if (!mnemonic) {
-        return NULL;
-    }
-    unsigned at = (unsigned)((uintptr_t)mnemonic >> 2) % G_N_ELEMENTS(seen);
+static const JitRow *row_find(const Decoded *d)
+{
+    const Seen *s = d->mnemonic ? rows_seen(d->mnemonic) : NULL;
+    const JitRow *r = s ? (s->row ? s->row : s->more) : NULL;
 
-    if (seen[at].mnemonic != mnemonic) {
-        seen[at].mnemonic = mnemonic;
-        seen[at].row = g_hash_table_lookup(rows, mnemonic);
-    }
-    return seen[at].row;
+    r = r ? r : jit_x87_row(d);
+    return r ? r : jit_vec_row(d);
 }
 
 /* --- decoding ------------------------------------------------------------------------------------------------- */
@@ -49,7 +67,7 @@ static bool decode_at(JitTr *t, unsigned off, JitInsn *j)
     if (off >= 0x1000 || decode_insn_full(t->cpu, t->page + off, MIN(15u, 0x1000 - off), (uint16_t)off, &j->i, &j->d) == DECODE_MORE) {
         return false;
     }
-    j->row = t->native && j->i.fn != op_ud ? jit_row_find(j->d.mnemonic) : NULL;
+    j->row = t->native && j->i.fn != op_ud ? row_find(&j->d) : NULL;
     jit_flags_analyse(j);
     return true;
 }
@@ -99,12 +117,18 @@ static uint16_t flags_used_at(JitTr *t, int64_t rel)
     return live | open;
 }
 
+/* Integer code only: verify=on neither takes back nor compares more. */
+static bool verifiable(const JitInsn *j)
+{
+    return j->row && j->row == jit_row_find(j->d.mnemonic);
+}
+
 static void decode_block(JitTr *t, unsigned off)
 {
     while (t->count < JIT_MAX_INSNS) {
         JitInsn *j = &t->insns[t->count];
 
-        if (!decode_at(t, off, j) || (t->jit->verify && t->count && !j->row)) {
+        if (!decode_at(t, off, j) || (t->jit->verify && t->count && !(verifiable(j) && verifiable(&t->insns[0])))) {
             return;
         }
         j->live_target = 0;
@@ -139,6 +163,7 @@ void jit_call_c(JitTr *t, JitInsn *j)
     emit_jmp(t->e, t->jit->call_c);
     t->fl_mem = true;
     t->fl_host = false;
+    t->vec = 0;
     jit_groups_end(t);
     t->b->calls_c = true;
     t->jit->stats.insns_c++;
@@ -157,6 +182,7 @@ static bool groups_checked(const JitTr *t)
 static void emit_insn(JitTr *t, JitInsn *j)
 {
     bool host = t->fl_host, mem = t->fl_mem;
+    uint8_t vec = t->vec;
     unsigned n = (unsigned)(j - t->insns);
 
     t->retry = NULL;
@@ -167,9 +193,11 @@ static void emit_insn(JitTr *t, JitInsn *j)
     if (!j->row || !j->row->emit(t, j)) {
         t->fl_host = host;
         t->fl_mem = mem;
+        t->vec = vec;
         jit_call_c(t, j);
     }
     for (unsigned k = 0; k < t->slot_count; k++) {
+        t->slots[k]->vec_done = t->vec;
         t->slots[k]->done = !t->alt && groups_checked(t) ? t->alt_begin[n + 1] : emit_rx(t->e);
     }
     if (t->alt) {
@@ -190,6 +218,7 @@ static void emit_all(JitTr *t)
 
     t->fl_host = false;
     t->fl_mem = true;
+    t->vec = 0;
     for (unsigned k = 0; k < t->count; k++) {
         emit_insn(t, &t->insns[k]);
     }
@@ -291,6 +320,7 @@ JitBlock *jit_translate(JitCpu *j, uint64_t lin, const CodePage *page)
     t->cold = &t->chunk->cold;
     t->b = jit_cache_alloc(t->chunk, sizeof(JitBlock) + exits_max(t) * sizeof(JitExit));
     *t->b = head;
+    t->b->calls_c = !verifiable(&t->insns[0]);
     t->b->code = emit_rx(t->e);
     t->b->count = (uint16_t)t->count;
     const uint8_t *cold = emit_rx(t->cold);

@@ -28,9 +28,11 @@ typedef struct JitRow {
     enum { STACK_NONE, STACK_PUSH, STACK_POP, STACK_LEAVE, NO_ACCESS } access; /* besides an explicit operand; NO_ACCESS: not even that */
 } JitRow;
 #define JIT_ROW(mnemonic, emit) { mnemonic, emit, false, STACK_NONE }
-extern const JitRow jit_rows_int[], jit_rows_branch[], jit_rows_stack[];
-const JitRow *jit_row_find(const char *mnemonic);
+extern const JitRow jit_rows_int[], jit_rows_branch[], jit_rows_stack[], jit_rows_vec[];
+const JitRow *jit_vec_row(const Decoded *d); /* for what no table names; NULL: not a vector instruction */
+const JitRow *jit_x87_row(const Decoded *d);
 void jit_rows_init(void);
+const JitRow *jit_row_find(const char *mnemonic); /* integer code */
 
 struct JitInsn {
     Insn i;
@@ -65,6 +67,7 @@ struct JitTr {
     uint32_t mode;
     bool native;          /* code may be emitted in this mode */
     bool fl_host, fl_mem;
+    uint8_t vec;          /* LIVE_*: live for sure */
     const uint8_t *retry; /* where the instruction being emitted begins again after a TLB miss; NULL: not yet fixed */
     JitSlot *slots[4];    /* of the instruction being emitted: their `done` is set when it is complete */
     unsigned slot_count;
@@ -128,6 +131,10 @@ void jit_exit_indirect(JitTr *t, const JitSlot *slot, const uint8_t *slow, int32
 const uint8_t *jit_full_thunk(const JitCpu *j, int32_t pop);
 const uint8_t *jit_make_full(Emit *e, unsigned kind);
 bool jit_target_in_page(const JitTr *t, int64_t rel);
+
+/* vec.c */
+void jit_vec_need(JitTr *t, JitInsn *j, uint8_t bits); /* first of all in an instruction; saves the flags if need be */
+void jit_fault_note(JitTr *t, JitInsn *j);             /* the next host instruction may raise a signal: then @j is the interpreter's */
 
 /* translate.c */
 void jit_call_c(JitTr *t, JitInsn *j);

@@ -4,6 +4,7 @@
 #define HW_BLOCK_FDC_INT_H
 
 #include "hw/block/fdc.h"
+#include "system/runstate.h"
 
 enum { FDC_SECTOR = 512, FDC_FIFO = 20 };
 
@@ -45,6 +46,8 @@ typedef struct FdcDrive {
 
 struct Fdc {
     IsaDevice isa;
+    RunstateNotifier notifier;
+    bool retry; /* phase BUSY with nothing in flight: the machine was stopped by an error; again when it runs */
     MemRegion io, dir_io;
     Bus bus;
     IrqLine irq;

@@ -86,7 +86,10 @@ static void fdc_io_complete(void *opaque, int ret)
         return;
     }
     Blk *blk = f->drives[f->unit % FDC_DRIVES].blk;
-    if (ret < 0 && blk && blk_error_action(blk, f->io_write, -ret) != BLK_ERR_IGNORE) {
+    BlkErrorAction action = ret < 0 && blk ? blk_error_action(blk, f->io_write, -ret) : BLK_ERR_IGNORE;
+    if (action == BLK_ERR_STOP) {
+        f->retry = true;
+    } else if (action == BLK_ERR_REPORT) {
         fdc_end(f, FDC_ST0_ABNORMAL, FDC_ST1_DATA, 0);
     } else if (f->kind == FDC_K_READ) {
         fdc_offer(f, FDC_READ, FDC_SECTOR);
@@ -112,6 +115,7 @@ static void fdc_io(Fdc *f, bool write)
     }
     f->phase = FDC_BUSY;
     f->io_write = write;
+    f->retry = false;
     if (!write && off >= blk_size(d->blk)) {
         memset(f->data, 0, FDC_SECTOR); /* the image is shorter than its disk */
         f->req = blk_readv(d->blk, 0, &iov, 0, fdc_io_complete, f);
@@ -119,6 +123,15 @@ static void fdc_io(Fdc *f, bool write)
     }
     f->req = write ? blk_writev(d->blk, off, &iov, 1, fdc_io_complete, f)
                    : blk_readv(d->blk, off, &iov, 1, fdc_io_complete, f);
+}
+
+static void fdc_on_runstate(RunstateNotifier *n, bool running, RunState state)
+{
+    Fdc *f = container_of(n, Fdc, notifier);
+    (void)state;
+    if (running && f->retry && f->phase == FDC_BUSY && !f->req) {
+        fdc_io(f, f->io_write);
+    }
 }
 
 static void fdc_begin_sector(Fdc *f)
@@ -507,6 +520,7 @@ static void fdc_reset(Device *dev)
         f->drives[i].perpendicular = false;
     }
     f->req = NULL;
+    f->retry = false;
     fdc_dreq(f, false);
     f->dor = DOR_RUN | DOR_DMA;
     f->tdr = 0;
@@ -544,12 +558,15 @@ static bool fdc_realize(Device *dev, Error **errp)
     if (f->dma) {
         f->dma->ops->set_handler(f->dma, FDC_DMA, fdc_dma_transfer, f);
     }
+    f->notifier = (RunstateNotifier){ .changed = fdc_on_runstate };
+    runstate_notifier_add(&f->notifier);
     return true;
 }
 
 static void fdc_unrealize(Device *dev)
 {
     Fdc *f = container_of(dev, Fdc, isa.dev);
+    runstate_notifier_remove(&f->notifier);
     f->phase = FDC_IN_RESET;
     f->dor = 0;
     bus_destroy(&f->bus);
@@ -572,7 +589,8 @@ static bool fdc_post_load(void *opaque, int version, Error **errp)
         return false;
     }
     f->req = NULL;
-    if (f->phase == FDC_BUSY) { /* never saved so: requests are drained first */
+    f->retry = f->phase == FDC_BUSY; /* nothing is in flight in a saved state: the request is made again */
+    if (f->retry && f->kind == FDC_K_NONE) {
         fdc_idle(f);
     }
     for (unsigned i = 0; i < FDC_DRIVES; i++) {

@@ -49,6 +49,11 @@ static int64_t bochs_display_refresh(void *opaque)
     return CONSOLE_POLL;
 }
 
+static void bochs_display_watched(void *opaque, bool on)
+{
+    fb_watched(&((BochsDisplay *)opaque)->scan, on);
+}
+
 static void bochs_display_invalidate(void *opaque)
 {
     BochsDisplay *d = opaque;
@@ -63,7 +68,8 @@ static void bochs_display_size_hint(void *opaque, const ConsoleSizeHint *hint)
 }
 
 static const ConsoleOps bochs_display_ops = { .kind = CONSOLE_GRAPHIC, .refresh = bochs_display_refresh,
-                                              .invalidate = bochs_display_invalidate, .size_hint = bochs_display_size_hint };
+                                              .invalidate = bochs_display_invalidate,
+                                              .watched = bochs_display_watched, .size_hint = bochs_display_size_hint };
 
 static bool bochs_display_realize(Device *dev, Error **errp)
 {

@@ -19,6 +19,12 @@ void fb_free(FbScan *s)
     *s = (FbScan){ 0 };
 }
 
+void fb_watched(FbScan *s, bool on)
+{
+    s->watched = on;
+    mem_set_dirty_tracking(s->vram, DIRTY_DISPLAY, on);
+}
+
 void fb_invalidate(FbScan *s)
 {
     s->full = true;
@@ -77,7 +83,16 @@ static void fb_convert_24(const FbMode *m, const uint8_t *p, uint32_t *out)
 
 static void fb_convert_32(const FbMode *m, const uint8_t *p, uint32_t *out)
 {
-    for (int x = 0; x < m->width; x++) {
+    int x = 0;
+
+    if (!m->swapped && !m->bgr) { /* what nearly all guests use: two pixels at a time */
+        for (; x + 1 < m->width; x += 2) {
+            uint64_t two = ld_le64(p + x * 4) & 0x00ffffff00ffffffu;
+
+            memcpy(out + x, &two, sizeof(two));
+        }
+    }
+    for (; x < m->width; x++) {
         uint32_t w = ld_le32(p + x * 4);
 
         if (m->swapped) {
@@ -105,13 +120,29 @@ static size_t fb_line_bytes(const FbMode *m)
     return (size_t)m->width * ((m->bits + 7u) / 8);
 }
 
-/* A private copy of one line's bytes: the guest may write while we look. */
-static void fb_fetch(FbScan *s, const FbMode *m, int y)
+static uint64_t fb_line_offset(const FbMode *m, int y)
+{
+    unsigned repeat = m->repeat ? m->repeat : 1;
+
+    if (m->split && y >= m->split) {
+        return (uint64_t)m->stride * ((unsigned)(y - m->split) / repeat);
+    }
+    return m->offset + (uint64_t)m->stride * ((unsigned)y / repeat);
+}
+
+/*
+ * One line's bytes: in memory, or in a copy when they wrap round its end.  The guest may write while we look: whoever converts
+ * reads each byte once, into a private line.
+ */
+static const uint8_t *fb_source(FbScan *s, const FbMode *m, int y)
 {
     const uint8_t *ram = mem_ram_ptr(s->vram);
-    uint64_t at = (m->offset + (uint64_t)m->stride * (uint64_t)y) % s->vram_size;
+    uint64_t at = fb_line_offset(m, y) % s->vram_size;
     size_t len = fb_line_bytes(m), done = 0;
 
+    if (len <= s->vram_size - at) {
+        return ram + at;
+    }
     while (done < len) {
         size_t n = (size_t)MIN(len - done, s->vram_size - at);
 
@@ -119,6 +150,7 @@ static void fb_fetch(FbScan *s, const FbMode *m, int y)
         done += n;
         at = 0;
     }
+    return s->bytes;
 }
 
 /* --- what changed ------------------------------------------------------------------------------------------------------ */
@@ -168,12 +200,12 @@ static bool fb_bits_any(const uint64_t *bits, uint64_t from, uint64_t to)
     return false;
 }
 
-/* Dirty pages of the picture into s->bits, from page @first on; false: none.  Sets *all when lines wrap round the end. */
+/* Dirty pages of the picture into s->bits; false: none.  Sets *all when a dirty page does not tell which lines are. */
 static bool fb_take_dirty(FbScan *s, const FbMode *m, bool *all)
 {
     uint64_t len = (uint64_t)m->stride * (uint64_t)(m->height - 1) + fb_line_bytes(m), from = m->offset;
 
-    if (from + len > s->vram_size) {
+    if (from + len > s->vram_size || m->split) {
         *all = true;
         from = 0;
         len = s->vram_size;
@@ -184,13 +216,15 @@ static bool fb_take_dirty(FbScan *s, const FbMode *m, bool *all)
         s->bits_size = words;
         s->bits = g_renew(uint64_t, s->bits, words);
     }
-    mem_set_dirty_tracking(s->vram, DIRTY_DISPLAY, true);
+    if (s->watched) { /* it may be another block of RAM than before */
+        mem_set_dirty_tracking(s->vram, DIRTY_DISPLAY, true);
+    }
     return mem_take_dirty(s->vram, DIRTY_DISPLAY, from, len, s->bits);
 }
 
 static bool fb_line_dirty(const FbScan *s, const FbMode *m, int y)
 {
-    uint64_t first = m->offset >> FB_PAGE_BITS, at = m->offset + (uint64_t)m->stride * (uint64_t)y;
+    uint64_t first = m->offset >> FB_PAGE_BITS, at = fb_line_offset(m, y);
 
     return fb_bits_any(s->bits, (at >> FB_PAGE_BITS) - first, ((at + fb_line_bytes(m) - 1) >> FB_PAGE_BITS) - first);
 }
@@ -208,9 +242,12 @@ static void fb_draw(FbScan *s, const FbMode *mode, Surface *sf, bool look_at_all
         if (!look_at_all && !fb_in_overlay(s, y) && !fb_line_dirty(s, mode, y)) {
             continue;
         }
-        fb_fetch(s, mode, y);
-        fb_convert(mode, s->bytes, s->palette, s->line);
-        if (s->overlay && y >= s->over_y0 && y < s->over_y1) {
+        if (mode->blank) {
+            memset(s->line, 0, (size_t)mode->width * sizeof(*s->line));
+        } else {
+            fb_convert(mode, fb_source(s, mode, y), s->palette, s->line);
+        }
+        if (s->overlay && !mode->blank && y >= s->over_y0 && y < s->over_y1) {
             s->overlay(s->opaque, y, s->line, mode->width);
         }
         fb_put_line(s->console, &rects, sf, y, s->line, report_all);

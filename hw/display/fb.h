@@ -18,6 +18,9 @@ typedef struct FbMode {
     bool swapped;        /* 15, 16, 32: most significant byte first */
     bool bgr;            /* 24, 32: red in the lowest byte */
     bool rgb332, gray;   /* 8: the byte is a colour by itself */
+    bool blank;          /* black, whatever memory holds */
+    uint8_t repeat;      /* lines of the screen a line of memory; 0 is 1 */
+    int split;           /* from this line on, memory is shown from its start; 0: never */
     uint64_t offset;     /* of the first pixel in memory */
     uint32_t stride;     /* bytes from line to line */
 } FbMode;
@@ -37,19 +40,22 @@ typedef struct FbScan {
     bool over_changed;
 
     /* fb.c's own */
+    bool watched;          /* a display looks: the dirty bitmap is kept */
     FbMode shown;
     bool full;
     int shown_over_y0, shown_over_y1;
     uint32_t palette[256];
     uint64_t *bits;
     size_t bits_size;
-    uint8_t *bytes;        /* one line as it is in memory */
+    uint8_t *bytes;        /* one line that wraps round the end of memory */
     uint32_t *line;        /* and as pixels */
     size_t line_size;
 } FbScan;
 
 void fb_init(FbScan *s, Console *c, const MemRegion *vram, uint64_t vram_size);
 void fb_free(FbScan *s);
+/* From the console's watched(): memory's writers report only while somebody looks.  Unwatched, all lines are looked at. */
+void fb_watched(FbScan *s, bool on);
 void fb_invalidate(FbScan *s); /* look at every line next time */
 void fb_forget(FbScan *s);     /* something else was drawn to the surface */
 void fb_refresh(FbScan *s, const FbMode *mode, const uint32_t palette[256]);

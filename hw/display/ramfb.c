@@ -107,6 +107,17 @@ static int64_t ramfb_refresh(void *opaque)
     return CONSOLE_NEVER;
 }
 
+static void ramfb_watched(void *opaque, bool on)
+{
+    RamFb *d = opaque;
+    FbMode mode;
+
+    if (!ramfb_mode(d, &mode)) {
+        d->view.ram = NULL; /* the block may be gone */
+    }
+    fb_watched(&d->scan, on);
+}
+
 static void ramfb_invalidate(void *opaque)
 {
     RamFb *d = opaque;
@@ -115,7 +126,8 @@ static void ramfb_invalidate(void *opaque)
     fb_invalidate(&d->scan);
 }
 
-static const ConsoleOps ramfb_console_ops = { .kind = CONSOLE_GRAPHIC, .refresh = ramfb_refresh, .invalidate = ramfb_invalidate };
+static const ConsoleOps ramfb_console_ops = { .kind = CONSOLE_GRAPHIC, .refresh = ramfb_refresh, .invalidate = ramfb_invalidate,
+                                              .watched = ramfb_watched };
 
 static void ramfb_written(void *opaque, const uint8_t *data, size_t len)
 {

@@ -421,7 +421,6 @@ static bool screen_dirty(Vga *v)
         s->bits_size = words;
         s->bits = g_renew(uint64_t, s->bits, words);
     }
-    mem_set_dirty_tracking(&v->vram, DIRTY_DISPLAY, true);
     return mem_take_dirty(&v->vram, DIRTY_DISPLAY, 0, len, s->bits);
 }
 
@@ -506,6 +505,7 @@ static int64_t vga_refresh(void *opaque)
         fb_forget(&v->scan);
         return draw_legacy(v);
     }
+    mode.blank = !(v->attr_index & 0x20) || (v->seq[SEQ_CLOCKING] & 0x20);
     if (v->screen) {
         v->screen->valid = false;
     }
@@ -523,6 +523,11 @@ static int64_t vga_refresh(void *opaque)
     }
     fb_refresh(&v->scan, &mode, palette);
     return CONSOLE_POLL;
+}
+
+static void vga_watched(void *opaque, bool on)
+{
+    fb_watched(&((Vga *)opaque)->scan, on);
 }
 
 static void vga_invalidate(void *opaque)
@@ -583,7 +588,7 @@ static bool vga_text(void *opaque, ConsoleText *out)
 }
 
 const ConsoleOps vga_console_ops = { .kind = CONSOLE_GRAPHIC, .refresh = vga_refresh, .invalidate = vga_invalidate,
-                                     .text = vga_text };
+                                     .watched = vga_watched, .text = vga_text };
 
 static void vga_size_hint(void *opaque, const ConsoleSizeHint *hint)
 {
@@ -593,4 +598,4 @@ static void vga_size_hint(void *opaque, const ConsoleSizeHint *hint)
 }
 
 const ConsoleOps vga_sized_console_ops = { .kind = CONSOLE_GRAPHIC, .refresh = vga_refresh, .invalidate = vga_invalidate,
-                                           .text = vga_text, .size_hint = vga_size_hint };
+                                           .watched = vga_watched, .text = vga_text, .size_hint = vga_size_hint };

@@ -273,6 +273,7 @@ bool vga_init(Vga *v, const char *name, Error **errp)
     v->vbe.vram = &v->vram;
     v->vbe.vram_size = v->vram_size;
     mem_init_io(&v->window, v->card && v->card->window ? v->card->window : &vga_window_ops, v, "vga-lowmem", 0x20000);
+    mem_set_coalesced(&v->window, true);
     mem_init_io(&v->ports, &ports_ops, v, "vga", 0x30);
     for (unsigned i = 0; i < G_N_ELEMENTS(v->port_views); i++) {
         mem_init_alias(&v->port_views[i], port_views[i].name, &v->ports, port_views[i].port - VGA_PORTS_BASE,

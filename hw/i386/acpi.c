@@ -284,6 +284,10 @@ static void acpi_build(AcpiTables *t, AcpiBlobs *blobs)
         acpi_build_hpet(t);
     }
     acpi_build_waet(t);
+    if (t->b->m->cfg.numa) {
+        acpi_list(t, acpi_build_srat(t->b, t->out));
+        acpi_list(t, acpi_build_slit(t->b, t->out));
+    }
     acpi_add_user_tables(t);
     guint rsdt = acpi_build_root(t, "RSDT", 4), xsdt = acpi_build_root(t, "XSDT", 8);
     blobs->rsdp = acpi_build_rsdp(t, rsdt, xsdt);

@@ -12,6 +12,10 @@ void acpi_free(AcpiTables *t); /* NULL is fine */
 /* acpi-ssdt.c: the namespace's part that depends on the command line. */
 void acpi_build_ssdt(PcBoard *b, GByteArray *out);
 
+/* acpi-numa.c: with -numa; they return where the table begins. */
+guint acpi_build_srat(const PcBoard *b, GByteArray *out);
+guint acpi_build_slit(const PcBoard *b, GByteArray *out);
+
 /* acpi-loader.c: commands for firmware: where blobs go, which pointers to add to, which checksums to make. */
 typedef struct AcpiLoader {
     GByteArray *script;

@@ -16,8 +16,10 @@
 #include "hw/i386/topology.h"
 #include "hw/ide/piix3-ide.h"
 #include "hw/input/i8042.h"
+#include "hw/input/vmmouse.h"
 #include "hw/intc/ioapic.h"
 #include "hw/misc/pcspk.h"
+#include "hw/misc/ferr.h"
 #include "hw/misc/port92.h"
 #include "hw/timer/hpet.h"
 #include "util/timer.h"
@@ -56,6 +58,14 @@ static void pc_smi_set(void *opaque, int n, int level)
     }
 }
 
+/* The HPET took over the interrupt of a PIT that is in the host's kernel. */
+static void pc_pit_silent_set(void *opaque, int n, int level)
+{
+    PcBoard *b = opaque;
+    (void)n;
+    b->irqchip->pit_silence(level);
+}
+
 /* The guest sleeps (S3): the shutdown byte tells firmware to take the resume path. */
 static void pc_s3_set(void *opaque, int n, int level)
 {
@@ -77,10 +87,12 @@ static int pc_pic_acknowledge(void *opaque)
 static bool pc_create_bridges(PcBoard *b, Error **errp)
 {
     Machine *m = b->m;
-    I440fxWiring north = { .memory = &m->memory, .memory_smm = &m->memory_smm, .io = &m->io, .ram = &m->ram,
+    I440fxWiring north = { .memory = &m->memory, .memory_smm = &m->memory_smm, .io = &m->io, .ram = &m->ram, .low_ram = m->low_ram,
                            .dma_as = &m->as_mem, .ram_size = m->cfg.ram_size, .smm = m->cfg.smm };
+    b->irqchip = irqchip_kernel();
+    b->all_in_kernel = b->irqchip && b->irqchip->all;
     for (int i = 0; i < PC_GSIS; i++) {
-        b->gsi[i] = (IrqLine){ .set = pc_gsi_set, .opaque = b, .n = i };
+        b->gsi[i] = b->all_in_kernel ? irqchip_gsi(b->irqchip, i) : (IrqLine){ .set = pc_gsi_set, .opaque = b, .n = i };
     }
     b->northbridge = i440fx_create(&m->root, &north, errp);
     if (!b->northbridge) {
@@ -104,6 +116,7 @@ static bool pc_create_cpus(PcBoard *b, Error **errp)
     const char *model = m->cfg.cpu_model ? m->cfg.cpu_model : m->cls->default_cpu;
     apic_bus_init(&b->apics, &m->memory);
     apic_set_tsc(&b->apics, target_ops.tsc_to_ns);
+    apic_bus_set_kernel(&b->apics, b->irqchip);
     for (unsigned i = 0; i < topo->cpus; i++) {
         Vcpu *v = vcpu_create(model, i, topology_apic_id(topo, i), topo, &m->as_mem, &m->as_smm, &m->as_io, errp);
         if (!v) {
@@ -133,6 +146,9 @@ static bool pc_create_interrupt_controllers(PcBoard *b, Error **errp)
     if (!i8259_create_pair(&b->pic, b->isa, intr, errp)) {
         return false;
     }
+    if (b->all_in_kernel) {
+        i8259_set_kernel(&b->pic, b->irqchip);
+    }
     if (!b->has_apic) {
         return true;
     }
@@ -140,6 +156,9 @@ static bool pc_create_interrupt_controllers(PcBoard *b, Error **errp)
     b->ioapic = ioapic_create(&b->apics, &m->root, &m->memory, IOAPIC_DEFAULT_BASE, errp);
     if (!b->ioapic) {
         return false;
+    }
+    if (b->irqchip) {
+        ioapic_set_kernel(b->ioapic, b->irqchip);
     }
     for (unsigned i = 0; i < PC_GSIS; i++) {
         /* The ISA timer is on input 2, as the override in MADT and MP table says; input 0 is the 8259's place. */
@@ -173,6 +192,9 @@ static bool pc_create_timers(PcBoard *b, Error **errp)
     if (cfg->hpet) {
         HpetWiring w = { .msi = b->has_apic ? pc_hpet_msi : NULL, .msi_opaque = b };
         memcpy(w.irqs, b->gsi, sizeof(w.irqs));
+        if (b->all_in_kernel) {
+            w.pit_silent = (IrqLine){ .set = pc_pit_silent_set, .opaque = b };
+        }
         b->hpet = hpet_create(&b->m->root, &b->m->memory, HPET_BASE, &w, errp);
         if (!b->hpet) {
             return false;
@@ -182,6 +204,9 @@ static bool pc_create_timers(PcBoard *b, Error **errp)
     }
     Mc146818Config rtc = { .clock = (ClockKind)cfg->rtc_clock, .start_s = pc_rtc_start(cfg) };
     b->pit = i8254_create(b->isa, 0x40, pit_irq, errp);
+    if (b->pit && b->all_in_kernel) {
+        i8254_set_kernel(b->pit, b->irqchip);
+    }
     b->rtc = b->pit ? mc146818_create(b->isa, &rtc, rtc_irq, errp) : NULL;
     return b->rtc && pcspk_create(b->isa, b->pit, errp);
 }
@@ -190,12 +215,20 @@ static bool pc_create_isa_chips(PcBoard *b, Error **errp)
 {
     const MachineConfig *cfg = &b->m->cfg;
     IrqLine a20 = { .set = pc_a20_set, .opaque = b };
-    if (!i8237_create(b->isa, &b->m->as_mem, errp) || !i8042_create(b->isa, b->gsi[1], b->gsi[12], a20, errp) ||
-        !port92_create(b->isa, a20, errp) || !fdc_create(b->isa, cfg->floppy, cfg->has_floppy_drive, errp)) {
+    Device *keyboard = i8042_create(b->isa, b->gsi[1], b->gsi[12], a20, errp);
+    if (!keyboard || !i8237_create(b->isa, &b->m->as_mem, errp) ||
+        !port92_create(b->isa, a20, errp) || !ferr_create(b->isa, b->gsi[13], errp) ||
+        !fdc_create(b->isa, cfg->floppy, cfg->has_floppy_drive, errp)) {
         return false;
     }
     for (unsigned i = 0; i < MAX_SERIAL_PORTS; i++) {
         if (cfg->serial[i] && !isa_serial_create(b->isa, i, cfg->serial[i], errp)) {
+            return false;
+        }
+    }
+    if (cfg->vmport) {
+        Device *vmport = vmport_create(b->isa, errp);
+        if (!vmport || !vmmouse_create(b->isa, vmport, keyboard, errp)) {
             return false;
         }
     }
@@ -235,7 +268,7 @@ static bool pc_create_vga(PcBoard *b, Error **errp)
 {
     static const struct {
         const char *vga, *device;
-    } kinds[] = { { "std", "VGA" }, { "none", NULL } };
+    } kinds[] = { { "std", "VGA" }, { "cirrus", "cirrus-vga" }, { "none", NULL } };
     const char *want = b->m->cfg.vga, *use = want ? want : b->m->cls->default_vga;
     for (size_t i = 0; i < G_N_ELEMENTS(kinds); i++) {
         if (strcmp(kinds[i].vga, use)) {
@@ -252,7 +285,7 @@ static bool pc_create_vga(PcBoard *b, Error **errp)
         }
         return true;
     }
-    error_set(errp, "-vga %s is not known; it can be std or none", use);
+    error_set(errp, "-vga %s is not known; it can be std, cirrus or none", use);
     return false;
 }
 

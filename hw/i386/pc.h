@@ -30,8 +30,9 @@ typedef struct PcBoard {
     PciBus *pci;
     I8259Pair pic;
     ApicBus apics;
+    const IrqchipOps *irqchip; /* interrupt controllers in the host's kernel; NULL: none */
     ApicPicOnly pic_only; /* for a vCPU model without APIC */
-    bool has_apic;
+    bool has_apic, all_in_kernel;
     Device *ioapic;
     Device *hpet;
     I8254 *pit;

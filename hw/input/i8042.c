@@ -329,6 +329,11 @@ static void i8042_unrealize(Device *d)
     mem_destroy(&s->cmd_io);
 }
 
+void i8042_mouse_poke(Device *i8042)
+{
+    ps2_mouse_poke(&i8042_of(i8042)->mouse);
+}
+
 static bool i8042_post_load(void *opaque, int version, Error **errp)
 {
     I8042 *s = opaque;

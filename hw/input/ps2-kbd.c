@@ -183,7 +183,13 @@ static void ps2_kbd_key(void *opaque, unsigned key, bool down)
     ps2_kbd_send(k, bytes, n);
 }
 
-static const InputHandlerOps ps2_kbd_input_ops = { .name = "PS/2 keyboard", .key = ps2_kbd_key };
+/* One more key (8 bytes at most) may not fit. */
+static bool ps2_kbd_busy(void *opaque)
+{
+    return ((Ps2Kbd *)opaque)->out.events.count > PS2_KBD_QUEUE - 8;
+}
+
+static const InputHandlerOps ps2_kbd_input_ops = { .name = "PS/2 keyboard", .key = ps2_kbd_key, .busy = ps2_kbd_busy };
 
 /* ---- commands ---- */
 

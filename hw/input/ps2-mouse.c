@@ -99,6 +99,14 @@ static void ps2_mouse_send(Ps2Mouse *m)
     }
 }
 
+void ps2_mouse_poke(Ps2Mouse *m)
+{
+    uint8_t p[4];
+    if (m->enabled && !m->remote && !m->wrap && !m->out.events.count) {
+        ps2_out_event(&m->out, p, ps2_mouse_packet(m, true, p), PS2_MOUSE_QUEUE);
+    }
+}
+
 void ps2_mouse_taken(Ps2Mouse *m)
 {
     if (!m->out.events.count) {

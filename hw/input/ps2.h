@@ -69,6 +69,7 @@ void ps2_mouse_init(Ps2Mouse *m, IrqLine ready);
 void ps2_mouse_destroy(Ps2Mouse *m);
 void ps2_mouse_reset(Ps2Mouse *m);
 void ps2_mouse_write(Ps2Mouse *m, uint8_t byte);
+void ps2_mouse_poke(Ps2Mouse *m);  /* a packet as things are, unless some wait or it may not send */
 void ps2_mouse_taken(Ps2Mouse *m); /* after each byte taken: there may be room for another packet */
 extern const VMState ps2_mouse_state;
 

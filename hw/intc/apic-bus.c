@@ -65,8 +65,21 @@ static void apic_bus_send_lowest(ApicBus *bus, const ApicMsg *msg)
     }
 }
 
+void apic_msi_of(const ApicMsg *msg, uint64_t *addr, uint32_t *data)
+{
+    *addr = APIC_DEFAULT_BASE | (uint64_t)(msg->dest & 0xff) << 12 | (msg->logical ? 1u << 2 : 0u);
+    *data = msg->vector | (uint32_t)msg->delivery << 8 | (msg->level ? 1u << 15 | 1u << 14 : 0u);
+}
+
 void apic_bus_send(ApicBus *bus, const ApicMsg *msg)
 {
+    if (bus->kernel) {
+        uint64_t addr;
+        uint32_t data;
+        apic_msi_of(msg, &addr, &data);
+        bus->kernel->send_msi(addr, data);
+        return;
+    }
     if (msg->delivery == APIC_DM_INIT && msg->level && !msg->assert_level) {
         return; /* INIT deassert only synchronised arbitration ids */
     }
@@ -122,6 +135,10 @@ bool apic_deliver_msi(ApicBus *bus, uint64_t addr, uint32_t data)
 {
     if (addr >> 20 != 0xfee) {
         return false;
+    }
+    if (bus->kernel) {
+        bus->kernel->send_msi(addr, data);
+        return true;
     }
     ApicMsg m = {
         .dest = addr >> 12 & 0xff,
@@ -240,7 +257,7 @@ void apic_page_update(Apic *a)
         mem_remove(&a->page);
         a->page_mapped = false;
     }
-    if (apic_enabled(a) && !apic_is_x2(a) && at != APIC_DEFAULT_BASE) {
+    if (!a->bus->kernel && apic_enabled(a) && !apic_is_x2(a) && at != APIC_DEFAULT_BASE) {
         mem_add_prio(a->bus->memory, at, &a->page, APIC_PRIORITY + 1);
         a->page_mapped = true;
     }
@@ -286,6 +303,11 @@ void apic_bus_init(ApicBus *bus, MemRegion *memory)
     bus->eoi_listeners = g_ptr_array_new();
     mem_init_io(&bus->mmio, &apic_mmio_ops, bus, "apic-msi", APIC_WINDOW);
     mem_add_prio(memory, APIC_DEFAULT_BASE, &bus->mmio, APIC_PRIORITY);
+}
+
+void apic_bus_set_kernel(ApicBus *bus, const IrqchipOps *ops)
+{
+    bus->kernel = ops;
 }
 
 void apic_bus_destroy(ApicBus *bus)

@@ -55,6 +55,7 @@ struct Apic {
     uint64_t deadline;   /* 0: not armed */
     uint8_t lint;        /* levels of LINT0, LINT1 as last seen */
     bool ext_pending;    /* an ExtINT message waits */
+    bool changed;        /* with bus->kernel: these registers are to go there */
 };
 
 static inline bool apic_enabled(const Apic *a)
@@ -87,11 +88,14 @@ void apic_timer_fired(void *opaque);
 void apic_timer_sync(Apic *a); /* before its registers change: what is due comes now */
 void apic_timer_arm(Apic *a);
 uint32_t apic_timer_count(const Apic *a);
+int64_t apic_timer_start_of(const Apic *a, uint32_t count); /* the timer_start that makes apic_timer_count() @count now */
 void apic_timer_set_initial(Apic *a, uint32_t val);
 void apic_timer_set_divide(Apic *a, uint32_t val);
 void apic_timer_set_lvt(Apic *a, uint32_t val);
 uint64_t apic_timer_get_deadline(const Apic *a);
 void apic_timer_set_deadline(Apic *a, uint64_t tsc);
+/* apic-kernel.c: for the VcpuIntc when the chip is in the kernel */
+void apic_kernel_init(Apic *a);
 /* apic-bus.c */
 void apic_send_icr(Apic *a);
 void apic_bus_eoi(ApicBus *bus, uint8_t vector);

@@ -60,12 +60,18 @@ static int64_t apic_timer_next(const Apic *a, int64_t now)
     return period < APIC_TIMER_MIN_NS ? MAX(next, now + APIC_TIMER_MIN_NS) : next;
 }
 
-void apic_timer_arm(Apic *a)
+/*
+ * @now is read once for everything that one register access does: were a short count over between two looks at the clock, it
+ * would pass for one that has fired already.
+ */
+static void apic_timer_arm_at(Apic *a, int64_t now)
 {
+    if (a->bus->kernel) {
+        return;
+    }
     bool seen = apic_enabled(a) && !(a->lvt[LVT_TIMER] & LVT_MASKED);
     /* A masked deadline still disarms itself when it passes: the MSR shows that. */
-    int64_t next = seen || (apic_enabled(a) && apic_timer_mode(a) == LVT_DEADLINE) ?
-                   apic_timer_next(a, apic_timer_now()) : INT64_MAX;
+    int64_t next = seen || (apic_enabled(a) && apic_timer_mode(a) == LVT_DEADLINE) ? apic_timer_next(a, now) : INT64_MAX;
     if (next == INT64_MAX) {
         timer_del(&a->timer);
     } else {
@@ -73,22 +79,41 @@ void apic_timer_arm(Apic *a)
     }
 }
 
-void apic_timer_fired(void *opaque)
+static void apic_timer_fire_at(Apic *a, int64_t now)
 {
-    Apic *a = opaque;
     if (apic_timer_mode(a) == LVT_DEADLINE) {
         a->deadline = 0;
     }
     apic_local(a, LVT_TIMER);
-    apic_timer_arm(a);
+    apic_timer_arm_at(a, now);
+}
+
+static void apic_timer_sync_at(Apic *a, int64_t now)
+{
+    if (timer_pending(&a->timer) && a->timer.expires <= now) {
+        timer_del(&a->timer);
+        apic_timer_fire_at(a, now);
+    }
+}
+
+/* For changes of what the timer depends on.  A count that is over, but was not served yet, still is; a deadline just moves. */
+void apic_timer_arm(Apic *a)
+{
+    int64_t now = apic_timer_now();
+    if (apic_timer_mode(a) != LVT_DEADLINE) {
+        apic_timer_sync_at(a, now);
+    }
+    apic_timer_arm_at(a, now);
+}
+
+void apic_timer_fired(void *opaque)
+{
+    apic_timer_fire_at(opaque, apic_timer_now());
 }
 
 void apic_timer_sync(Apic *a)
 {
-    if (timer_pending(&a->timer) && a->timer.expires <= apic_timer_now()) {
-        timer_del(&a->timer);
-        apic_timer_fired(a);
-    }
+    apic_timer_sync_at(a, apic_timer_now());
 }
 
 uint32_t apic_timer_count(const Apic *a)
@@ -103,42 +128,50 @@ uint32_t apic_timer_count(const Apic *a)
     return d < a->initial_count ? a->initial_count - d : 0;
 }
 
+int64_t apic_timer_start_of(const Apic *a, uint32_t count)
+{
+    uint64_t passed = a->initial_count - MIN(count, a->initial_count);
+    return MAX(apic_timer_now() - (int64_t)passed * apic_timer_unit(a), 0);
+}
+
 void apic_timer_set_initial(Apic *a, uint32_t val)
 {
     if (apic_timer_mode(a) == LVT_DEADLINE) {
         return;
     }
-    apic_timer_sync(a);
+    int64_t now = apic_timer_now();
+    apic_timer_sync_at(a, now);
     a->initial_count = val;
-    a->timer_start = apic_timer_now();
-    apic_timer_arm(a);
+    a->timer_start = now;
+    apic_timer_arm_at(a, now);
 }
 
 /* The count goes on from where it is, at the new pace. */
 void apic_timer_set_divide(Apic *a, uint32_t val)
 {
-    apic_timer_sync(a);
     int64_t now = apic_timer_now();
+    apic_timer_sync_at(a, now);
     uint64_t d = apic_timer_elapsed(a, now);
     if (a->initial_count) {
         d = apic_timer_mode(a) == LVT_PERIODIC ? d % a->initial_count : MIN(d, a->initial_count);
     }
     a->divide = val & 0x0b;
     a->timer_start = now - (int64_t)MIN(d, UINT32_MAX) * apic_timer_unit(a);
-    apic_timer_arm(a);
+    apic_timer_arm_at(a, now);
 }
 
 /* @val has its reserved bits removed. */
 void apic_timer_set_lvt(Apic *a, uint32_t val)
 {
-    apic_timer_sync(a);
+    int64_t now = apic_timer_now();
+    apic_timer_sync_at(a, now);
     bool was = apic_timer_mode(a) == LVT_DEADLINE, is = (val & LVT_TIMER_MODE) == LVT_DEADLINE;
     if (was != is) { /* such a change disarms */
         a->initial_count = 0;
         a->deadline = 0;
     }
     a->lvt[LVT_TIMER] = val;
-    apic_timer_arm(a);
+    apic_timer_arm_at(a, now);
 }
 
 uint64_t apic_timer_get_deadline(const Apic *a)

@@ -67,6 +67,15 @@ static bool apic_ext_wanted(const Apic *a)
 
 void apic_update(Apic *a)
 {
+    if (a->bus->kernel) { /* only the PIC's request passes here, and only when that is not in the kernel too */
+        bool pic = a->bsp && a->bus->extint;
+        if (pic) {
+            vcpu_event_set(a->vcpu, VCPU_EV_INTR);
+        } else {
+            vcpu_event_clear(a->vcpu, VCPU_EV_INTR);
+        }
+        return;
+    }
     bool wanted = apic_deliverable(a) >= 0 || apic_ext_wanted(a);
     bool is = atomic_load_explicit(&a->vcpu->events, memory_order_relaxed) & VCPU_EV_INTR;
     if (wanted && !is) {
@@ -185,7 +194,7 @@ void apic_set_lint(Apic *a, unsigned n, bool level)
     uint8_t bit = 1u << n;
     bool rising = level && !(a->lint & bit);
     a->lint = level ? a->lint | bit : a->lint & ~bit;
-    if (rising) {
+    if (rising && !a->bus->kernel) {
         apic_local(a, LVT_LINT0 + n);
     }
     apic_update(a);
@@ -517,6 +526,7 @@ static void apic_reset(Device *d)
     if (a->bsp) { /* virtual wire to the PIC, which real firmware sets up before it needs a timer */
         a->lvt[LVT_LINT0] = APIC_DM_EXTINT << 8;
     }
+    a->changed = true;
     apic_page_update(a);
     apic_update(a);
 }
@@ -533,6 +543,7 @@ static bool apic_realize(Device *d, Error **errp)
         .get_base = apic_get_base, .set_base = apic_set_base, .msr_read = apic_msr_read, .msr_write = apic_msr_write,
         .tsc_changed = apic_tsc_changed,
     };
+    apic_kernel_init(a);
     a->vcpu->intc = &a->intc;
     return true;
 }
@@ -571,6 +582,7 @@ static bool apic_post_load(void *opaque, int version, Error **errp)
         error_set(errp, "state of the local APIC of CPU %u is not one that it can have", a->vcpu->index);
         return false;
     }
+    a->changed = true;
     apic_page_update(a);
     apic_update(a);
     return true;
@@ -615,6 +627,7 @@ Apic *apic_create(ApicBus *bus, Bus *sysbus, Vcpu *v, bool bsp, Error **errp)
 void apic_print(Device *d, GString *out)
 {
     const Apic *a = apic_of_device(d);
+    vcpu_state_fetch(a->vcpu);
     static const char *const names[LVT_COUNT] = { "LVTT", "LVTTHMR", "LVTPC", "LVT0", "LVT1", "LVTERR" };
     g_string_append_printf(out, "dumping local APIC state for CPU %u%s\n", a->vcpu->index,
                            !apic_enabled(a) ? " (disabled)" : apic_is_x2(a) ? " (x2APIC)" : "");

@@ -51,11 +51,14 @@ struct ApicBus {
     bool extint;              /* level of the PIC's INT */
     ApicTscToNs *tsc_to_ns;
     Vcpu *(*current)(void);   /* who accesses the registers' page: vcpu_current(), other things in tests */
+    const IrqchipOps *kernel; /* the local APICs are in the host's kernel; NULL: here */
     unsigned rotate;          /* arbitration of lowest priority delivery among equals */
 };
 
 /* @memory: root of the system memory, where the registers' page is put (above everything else). */
 void apic_bus_init(ApicBus *bus, MemRegion *memory);
+/* Before the first APIC: they are in the host's kernel, and these models only read and write their registers. */
+void apic_bus_set_kernel(ApicBus *bus, const IrqchipOps *ops);
 void apic_bus_destroy(ApicBus *bus); /* after the APICs are gone */
 void apic_bus_set_pic(ApicBus *bus, int (*ack)(void *opaque), void *opaque);
 IrqLine apic_bus_extint_line(ApicBus *bus); /* LINT0 of every APIC */
@@ -81,6 +84,8 @@ void apic_pic_only_init(ApicPicOnly *p, Vcpu *v, int (*ack)(void *opaque), void 
 /* Messages: from I/O APICs, MSI (address 0xfeexxxxx; false: not an address of ours), devices. */
 void apic_bus_send(ApicBus *bus, const ApicMsg *msg);
 bool apic_deliver_msi(ApicBus *bus, uint64_t addr, uint32_t data);
+/* The same message as an MSI, of up to 8 bits of destination. */
+void apic_msi_of(const ApicMsg *msg, uint64_t *addr, uint32_t *data);
 void apic_eoi_listener_add(ApicBus *bus, ApicEoiListener *l);
 void apic_eoi_listener_remove(ApicBus *bus, ApicEoiListener *l);
 

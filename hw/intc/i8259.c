@@ -22,6 +22,7 @@ struct I8259 {
     uint8_t elcr_mask; /* inputs that can be made level triggered */
     IrqLine intr;
     I8259 *slave;      /* of the master; NULL: none */
+    const IrqchipOps *kernel; /* where the chip really is; NULL: here */
     MemRegion io, elcr_io;
     /* registers */
     uint8_t irr, isr, imr;
@@ -78,6 +79,9 @@ static int i8259_best(const I8259 *s)
 
 static void i8259_update(I8259 *s)
 {
+    if (s->kernel) {
+        return;
+    }
     irq_set(s->intr, i8259_best(s) >= 0);
 }
 
@@ -285,6 +289,48 @@ static void i8259_elcr_write(void *opaque, hwaddr off, uint64_t val, unsigned si
 static const MemOps i8259_ops = { .read = i8259_read, .write = i8259_write, .max_size = 1 };
 static const MemOps i8259_elcr_ops = { .read = i8259_elcr_read, .write = i8259_elcr_write, .max_size = 1 };
 
+static void i8259_from_kernel(I8259 *s)
+{
+    IrqchipPic p;
+    if (!s->kernel) {
+        return;
+    }
+    s->kernel->pic_get(s->is_master ? 0 : 1, &p);
+    s->lines = p.lines;
+    s->irr = p.irr;
+    s->isr = p.isr;
+    s->imr = p.imr;
+    s->elcr = p.elcr & s->elcr_mask;
+    s->highest = p.highest;
+    s->vector_base = p.vector_base & 0xf8;
+    s->init_state = p.init_state;
+    s->init4 = p.init4;
+    s->read_isr = p.read_isr;
+    s->poll = p.poll;
+    s->special_mask = p.special_mask;
+    s->auto_eoi = p.auto_eoi;
+    s->rotate_on_aeoi = p.rotate_on_aeoi;
+    s->nested_fully = p.nested_fully;
+}
+
+static void i8259_to_kernel(I8259 *s)
+{
+    IrqchipPic p = {
+        .lines = s->lines, .irr = s->irr, .isr = s->isr, .imr = s->imr, .elcr = s->elcr, .highest = s->highest,
+        .vector_base = s->vector_base, .init_state = s->init_state, .init4 = s->init4, .read_isr = s->read_isr, .poll = s->poll,
+        .special_mask = s->special_mask, .auto_eoi = s->auto_eoi, .rotate_on_aeoi = s->rotate_on_aeoi,
+        .nested_fully = s->nested_fully,
+    };
+    if (s->kernel) {
+        s->kernel->pic_put(s->is_master ? 0 : 1, &p);
+    }
+}
+
+static void i8259_pre_save(void *opaque)
+{
+    i8259_from_kernel(opaque);
+}
+
 static void i8259_reset(Device *d)
 {
     I8259 *s = i8259_of(d);
@@ -292,8 +338,12 @@ static void i8259_reset(Device *d)
     s->elcr = 0;
     s->vector_base = s->cascade = 0;
     s->init_state = I8259_RUN;
+    if (s->kernel) {
+        s->lines = 0; /* who drives them does so again */
+    }
     i8259_clear(s);
     i8259_update(s);
+    i8259_to_kernel(s);
 }
 
 static bool i8259_realize(Device *d, Error **errp)
@@ -322,6 +372,7 @@ static bool i8259_post_load(void *opaque, int version, Error **errp)
         error_set(errp, "state of an interrupt controller at port 0x%x is not one that it can have", s->iobase);
         return false;
     }
+    i8259_to_kernel(s);
     return true;
 }
 
@@ -333,7 +384,7 @@ static const VMStateField i8259_fields[] = {
     VMS_UINT(I8259, nested_fully), VMS_END
 };
 static const VMState i8259_state = {
-    .name = "i8259", .version = 1, .fields = i8259_fields, .post_load = i8259_post_load,
+    .name = "i8259", .version = 1, .fields = i8259_fields, .pre_save = i8259_pre_save, .post_load = i8259_post_load,
 };
 
 static const IrqOut i8259_irq_out[] = { { "intr", offsetof(I8259, intr), 1 }, { NULL, 0, 0 } };
@@ -388,9 +439,17 @@ bool i8259_create_pair(I8259Pair *p, IsaBus *isa, IrqLine intr, Error **errp)
     return true;
 }
 
+void i8259_set_kernel(I8259Pair *p, const IrqchipOps *ops)
+{
+    p->master->kernel = p->slave->kernel = ops;
+    i8259_to_kernel(p->master);
+    i8259_to_kernel(p->slave);
+}
+
 void i8259_print_device(Device *d, GString *out)
 {
-    const I8259 *s = i8259_of(d);
+    I8259 *s = i8259_of(d);
+    i8259_from_kernel(s);
     g_string_append_printf(out, "pic%d: irr=%02x imr=%02x isr=%02x hprio=%d irq_base=%02x rr_sel=%d elcr=%02x fnm=%d\n",
                            !s->is_master, s->irr, s->imr, s->isr, s->highest, s->vector_base, s->read_isr, s->elcr,
                            s->nested_fully);

@@ -6,6 +6,7 @@
 #define HW_INTC_I8259_H
 
 #include "hw/isa/isa.h"
+#include "system/irqchip.h"
 
 typedef struct I8259 I8259;
 
@@ -16,6 +17,9 @@ typedef struct I8259Pair {
 
 /* Ports 0x20, 0xa0 and ELCR 0x4d0, 0x4d1 on @isa's port space.  @intr is the master's INT output. */
 bool i8259_create_pair(I8259Pair *p, IsaBus *isa, IrqLine intr, Error **errp);
+
+/* The chips are in the host's kernel: from here on these two only read and write their registers. */
+void i8259_set_kernel(I8259Pair *p, const IrqchipOps *ops);
 
 /*
  * The two INTA cycles of a CPU: takes the highest request of the pair and returns its vector; when the request

@@ -31,6 +31,7 @@ typedef struct Ioapic {
     MemRegion *memory;
     hwaddr base;
     ApicEoiListener eoi;
+    const IrqchipOps *kernel; /* NULL: all chips are here */
     MemRegion mmio;
     uint64_t counts[IOAPIC_PINS]; /* for info irq; no register */
     /* registers */
@@ -44,10 +45,9 @@ static Ioapic *ioapic_of(Device *d)
     return container_of(d, Ioapic, dev);
 }
 
-static void ioapic_send(Ioapic *s, unsigned pin)
+static ApicMsg ioapic_message(uint64_t e)
 {
-    uint64_t e = s->rte[pin];
-    ApicMsg m = {
+    return (ApicMsg){
         .dest = e >> 56,
         .vector = e & RTE_VECTOR,
         .delivery = e >> 8 & 7,
@@ -55,9 +55,59 @@ static void ioapic_send(Ioapic *s, unsigned pin)
         .level = !!(e & RTE_LEVEL),
         .assert_level = true,
     };
+}
+
+static void ioapic_send(Ioapic *s, unsigned pin)
+{
+    ApicMsg m = ioapic_message(s->rte[pin]);
     s->counts[pin]++;
     if (m.delivery != APIC_DM_SIPI && m.delivery != APIC_DM_RESERVED) {
         apic_bus_send(s->bus, &m);
+    }
+}
+
+static void ioapic_from_kernel(Ioapic *s)
+{
+    IrqchipIoapic k;
+    if (s->kernel && s->kernel->all) {
+        s->kernel->ioapic_get(&k);
+        s->id = k.id;
+        s->select = k.select;
+        s->lines = k.lines;
+        for (unsigned i = 0; i < IOAPIC_PINS; i++) {
+            s->rte[i] = k.rte[i] & (RTE_WRITABLE | RTE_KEPT);
+        }
+    }
+}
+
+/* Split: what pin @pin may send, so that the kernel knows whose end we wait for. */
+static void ioapic_route(Ioapic *s, unsigned pin)
+{
+    uint64_t addr = 0;
+    uint32_t data = 0;
+    if (!s->kernel || s->kernel->all) {
+        return;
+    }
+    if (!(s->rte[pin] & RTE_MASKED)) {
+        ApicMsg m = ioapic_message(s->rte[pin]);
+        apic_msi_of(&m, &addr, &data);
+    }
+    s->kernel->route_pin(pin, addr, data);
+}
+
+static void ioapic_to_kernel(Ioapic *s)
+{
+    IrqchipIoapic k = { .id = s->id, .select = s->select, .lines = s->lines };
+    if (!s->kernel) {
+        return;
+    }
+    memcpy(k.rte, s->rte, sizeof(k.rte));
+    if (s->kernel->all) {
+        s->kernel->ioapic_put(&k);
+        return;
+    }
+    for (unsigned i = 0; i < IOAPIC_PINS; i++) {
+        ioapic_route(s, i);
     }
 }
 
@@ -115,6 +165,7 @@ static void ioapic_write_rte(Ioapic *s, unsigned pin, bool high, uint32_t val)
     if (!(*e & RTE_LEVEL)) {
         *e &= ~(uint64_t)RTE_REMOTE_IRR;
     }
+    ioapic_route(s, pin);
     ioapic_service(s, pin);
 }
 
@@ -182,6 +233,28 @@ static void ioapic_reset(Device *d)
     for (unsigned i = 0; i < IOAPIC_PINS; i++) {
         s->rte[i] = RTE_MASKED;
     }
+    if (s->kernel && s->kernel->all) {
+        s->lines = 0; /* who drives them does so again */
+    }
+    ioapic_to_kernel(s);
+}
+
+static void ioapic_pre_save(void *opaque)
+{
+    ioapic_from_kernel(opaque);
+}
+
+static void ioapic_kernel_eoi(void *opaque, uint8_t vector)
+{
+    ioapic_end(opaque, vector);
+}
+
+void ioapic_set_kernel(Device *d, const IrqchipOps *ops)
+{
+    Ioapic *s = ioapic_of(d);
+    s->kernel = ops;
+    ops->set_eoi(ioapic_kernel_eoi, s);
+    ioapic_to_kernel(s);
 }
 
 static bool ioapic_realize(Device *d, Error **errp)
@@ -217,6 +290,7 @@ static bool ioapic_post_load(void *opaque, int version, Error **errp)
             return false;
         }
     }
+    ioapic_to_kernel(s);
     return true;
 }
 
@@ -224,7 +298,7 @@ static const VMStateField ioapic_fields[] = {
     VMS_UINT(Ioapic, id), VMS_UINT(Ioapic, select), VMS_UINT(Ioapic, lines), VMS_UINT_ARRAY(Ioapic, rte), VMS_END
 };
 static const VMState ioapic_state = {
-    .name = "ioapic", .version = 1, .fields = ioapic_fields, .post_load = ioapic_post_load,
+    .name = "ioapic", .version = 1, .fields = ioapic_fields, .pre_save = ioapic_pre_save, .post_load = ioapic_post_load,
 };
 
 static const DeviceClass ioapic_class = {
@@ -259,7 +333,8 @@ Device *ioapic_create(ApicBus *bus, Bus *sysbus, MemRegion *memory, hwaddr base,
 void ioapic_print(Device *d, GString *out)
 {
     static const char *const modes[8] = { "fixed", "lowest", "SMI", "...", "NMI", "INIT", "...", "extINT" };
-    const Ioapic *s = ioapic_of(d);
+    Ioapic *s = ioapic_of(d);
+    ioapic_from_kernel(s);
     g_string_append_printf(out, "ioapic0: ver=0x%x id=0x%02x sel=0x%02x\n", IOAPIC_VERSION, s->id, s->select);
     for (unsigned i = 0; i < IOAPIC_PINS; i++) {
         uint64_t e = s->rte[i];

@@ -10,6 +10,11 @@
 
 /* Inputs: device_irq_in(d, pin), pin < IOAPIC_PINS. */
 Device *ioapic_create(ApicBus *bus, Bus *sysbus, MemRegion *memory, hwaddr base, Error **errp);
+/*
+ * Where the local APICs are in the host's kernel: with all chips there, this one only reads and writes its registers; else
+ * the kernel is told what the pins send, and tells of the ends of interrupts.
+ */
+void ioapic_set_kernel(Device *d, const IrqchipOps *ops);
 void ioapic_print(Device *d, GString *out);        /* info pic, of a device of class ioapic */
 void ioapic_print_counts(Device *d, GString *out); /* info irq */
 

@@ -71,7 +71,7 @@ static uint64_t i440fx_split_read(void *opaque, hwaddr off, unsigned size)
 static void i440fx_split_write(void *opaque, hwaddr off, uint64_t val, unsigned size)
 {
     I440fxPam *p = opaque;
-    MemRegion *ram = p->owner->host->w.ram;
+    MemRegion *ram = p->owner->host->w.low_ram;
     if (off <= p->size - size && p->base + off + size <= ram->size) {
         st_le(mem_ram_ptr(ram) + p->base + off, val, size);
         ram_written(ram->ram, p->base + off, size);

@@ -11,6 +11,7 @@ typedef struct I440fxWiring {
     MemRegion *memory_smm; /* root of the same as CPUs in SMM see it */
     MemRegion *io;
     MemRegion *ram;        /* all RAM from offset 0 */
+    MemRegion *low_ram;    /* the memory that holds its first MiB */
     AddressSpace *dma_as;  /* what bus masters reach */
     uint64_t ram_size;
     bool smm;              /* CPUs can enter SMM: SMRAM exists */

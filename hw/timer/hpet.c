@@ -206,6 +206,7 @@ static void hpet_write_config(Hpet *s, uint64_t val)
     if ((val & CONFIG_ENABLE) && !(old & CONFIG_ENABLE)) {
         s->started_ns = clock_ns(CLOCK_KIND_VIRTUAL);
     }
+    irq_set(s->w.pit_silent, hpet_legacy(s));
     for (unsigned n = 0; n < 2 && was_legacy != hpet_legacy(s); n++) {
         irq_set(s->w.irqs[n * 8], !hpet_legacy(s) && (s->inputs >> n & 1));
     }
@@ -385,6 +386,7 @@ static void hpet_reset(Device *d)
     }
     s->config = s->status = s->counter = 0;
     s->started_ns = 0;
+    irq_lower(s->w.pit_silent);
 }
 
 static bool hpet_realize(Device *d, Error **errp)
@@ -425,6 +427,8 @@ static bool hpet_post_load(void *opaque, int version, Error **errp)
     }
     if (!good) {
         error_set(errp, "state of the HPET is not one that it can have");
+    } else {
+        irq_set(s->w.pit_silent, hpet_legacy(s));
     }
     return good;
 }

@@ -10,43 +10,9 @@
  * idle until they get their first count (the data sheet leaves that state undefined).
  */
 #include "util/osdep.h"
-#include "hw/timer/i8254.h"
+#include "hw/timer/i8254-int.h"
 
-enum { I8254_COUNTERS = 3, I8254_MIN_PERIOD_NS = 20000, I8254_MAX_LATE_NS = 1000000000 };
-enum { I8254_RW_LATCH, I8254_RW_LSB, I8254_RW_MSB, I8254_RW_BOTH };
-
-typedef struct I8254Counter {
-    /* control word */
-    uint8_t mode; /* 0..5 */
-    uint8_t rw;   /* I8254_RW_LSB.. */
-    bool bcd;
-    /* counting */
-    bool gate;
-    bool loaded;       /* a count was written since the control word */
-    bool running;      /* start says when; else held ticks have passed */
-    uint32_t period;   /* count in force, 1..65536 */
-    uint32_t next;     /* count that follows; 0: none */
-    uint64_t start;    /* tick when period was loaded (or the trigger came) */
-    uint64_t next_at;  /* tick at which next is loaded */
-    uint64_t held;     /* ticks counted when not running */
-    /* bus side */
-    bool read_msb, write_msb; /* second byte of a pair comes next */
-    uint8_t write_lsb;
-    uint8_t latched;   /* bytes of latch left to read: 0, 1 (in its low half), 2 */
-    uint16_t latch;
-    bool status_latched;
-    uint8_t status;
-} I8254Counter;
-
-struct I8254 {
-    IsaDevice isa;
-    uint16_t iobase;
-    IrqLine irq;
-    MemRegion io;
-    Timer timer;
-    uint64_t irq_tick; /* the tick up to which IRQ 0 was driven */
-    I8254Counter c[I8254_COUNTERS];
-};
+enum { I8254_MIN_PERIOD_NS = 20000, I8254_MAX_LATE_NS = 1000000000 };
 
 static I8254 *i8254_of(Device *d)
 {
@@ -56,18 +22,6 @@ static I8254 *i8254_of(Device *d)
 Device *i8254_device(I8254 *s)
 {
     return &s->isa.dev;
-}
-
-static uint64_t i8254_now(void)
-{
-    int64_t ns = clock_ns(CLOCK_KIND_VIRTUAL);
-    return ns < 0 ? 0 : muldiv64(ns, I8254_FREQ_HZ, NS_PER_SEC);
-}
-
-/* First nanosecond at which i8254_now() is @tick or more. */
-static int64_t i8254_tick_to_ns(uint64_t tick)
-{
-    return (int64_t)(((unsigned __int128)tick * NS_PER_SEC + I8254_FREQ_HZ - 1) / I8254_FREQ_HZ);
 }
 
 static bool i8254_is_periodic(const I8254Counter *c)
@@ -178,6 +132,9 @@ static void i8254_arm(I8254 *s)
 /* After counter 0 was programmed: IRQ 0 is its OUT from now on. */
 static void i8254_drive(I8254 *s)
 {
+    if (s->kernel) {
+        return;
+    }
     s->irq_tick = i8254_now();
     irq_set(s->irq, i8254_level(&s->c[0], s->irq_tick));
     i8254_arm(s);
@@ -416,6 +373,7 @@ static void i8254_reset(Device *d)
     timer_del(&s->timer);
     s->irq_tick = i8254_now();
     irq_lower(s->irq);
+    i8254_to_kernel(s);
 }
 
 static bool i8254_realize(Device *d, Error **errp)
@@ -431,6 +389,9 @@ static bool i8254_realize(Device *d, Error **errp)
 static void i8254_unrealize(Device *d)
 {
     I8254 *s = i8254_of(d);
+    if (s->kernel) {
+        runstate_notifier_remove(&s->runstate);
+    }
     timer_del(&s->timer);
     mem_destroy(&s->io);
 }
@@ -453,8 +414,22 @@ static bool i8254_post_load(void *opaque, int version, Error **errp)
         error_set(errp, "time of the interval timer is out of range");
         return false;
     }
+    i8254_to_kernel(s);
     return true;
 }
+
+static void i8254_pre_save(void *opaque)
+{
+    i8254_from_kernel(opaque);
+}
+
+static const char *const i8254_policies[] = { "delay", "discard", NULL };
+static const Prop i8254_props[] = {
+    { .name = "lost_tick_policy", .type = &prop_enum, .offset = offsetof(I8254, lost_tick_policy), .def = "delay",
+      .names = i8254_policies, .help = "with the chip in the host's kernel: ticks that the guest missed come later, or never" },
+    PROP_END
+};
+static const char *const i8254_alias[] = { "kvm-pit", NULL };
 
 static const VMStateField i8254_counter_fields[] = {
     VMS_UINT(I8254Counter, mode), VMS_UINT(I8254Counter, rw), VMS_UINT(I8254Counter, bcd), VMS_UINT(I8254Counter, gate),
@@ -470,17 +445,19 @@ static const VMStateField i8254_fields[] = {
     VMS_UINT(I8254, irq_tick), VMS_STRUCT_ARRAY(I8254, c, i8254_counter_state), VMS_TIMER(I8254, timer), VMS_END
 };
 static const VMState i8254_state = {
-    .name = "i8254", .version = 1, .fields = i8254_fields, .post_load = i8254_post_load,
+    .name = "i8254", .version = 1, .fields = i8254_fields, .pre_save = i8254_pre_save, .post_load = i8254_post_load,
 };
 
 static const IrqOut i8254_irq_out[] = { { "out0", offsetof(I8254, irq), 1 }, { NULL, 0, 0 } };
 
 static const DeviceClass i8254_class = {
     .name = "isa-pit",
+    .alias = i8254_alias,
     .desc = "Intel 8254 interval timer",
     .category = "Misc",
     .bus = BUS_ISA,
     .size = sizeof(I8254),
+    .props = i8254_props,
     .state = &i8254_state,
     .realize = i8254_realize,
     .reset = i8254_reset,

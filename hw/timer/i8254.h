@@ -4,6 +4,7 @@
 #define HW_TIMER_I8254_H
 
 #include "hw/isa/isa.h"
+#include "system/irqchip.h"
 
 #define I8254_FREQ_HZ 1193182
 
@@ -11,6 +12,8 @@ typedef struct I8254 I8254;
 
 /* @irq: OUT of counter 0. */
 I8254 *i8254_create(IsaBus *isa, uint16_t iobase, IrqLine irq, Error **errp);
+/* The chip is in the host's kernel, port 0x61 with it: from here on this one only reads and writes its registers. */
+void i8254_set_kernel(I8254 *s, const IrqchipOps *ops);
 Device *i8254_device(I8254 *s);
 
 /* For port 0x61: OUT and GATE of counter @ch (0..2). */

@@ -65,8 +65,8 @@ void x86_update_mode(X86Cpu *cpu)
     bool smap = (cpu->cr4 & CR4_SMAP) && !(cpu->eflags & FL_AC);
     unsigned user = (cpu->cr0 & CR0_AM) && (cpu->eflags & FL_AC) ? TLB_USER_AC : TLB_USER;
     cpu->tlb_way = (uint8_t)(cpu->cpl == 3 ? user : smap ? TLB_SYS : TLB_SYS_USERPAGES);
-    cpu->tlb = cpu->tlbs[cpu->tlb_way];
-    cpu->tlb_mask = (TLB_SIZE - 1) * sizeof(TlbEntry);
+    cpu->tlb = cpu->tlb_ways[cpu->tlb_way].entry;
+    cpu->tlb_mask = cpu->tlb_ways[cpu->tlb_way].mask;
     cpu->fpu_ok = !(cpu->cr0 & (CR0_EM | CR0_TS));
     x86_debug_update(cpu);
 }
@@ -210,6 +210,7 @@ static void cpu_op_free(Vcpu *v)
 {
     X86Cpu *cpu = x86_cpu(v);
     cpuid_free(cpu);
+    tlb_free(cpu);
     cpu_unmap(cpu);
 }
 
@@ -227,6 +228,7 @@ static Vcpu *cpu_op_new(const char *model, unsigned index, uint32_t apic_id, con
         cpu_unmap(cpu);
         return NULL;
     }
+    tlb_new(cpu);
     cpu->phys_mask = ((uint64_t)1 << cpuid_phys_bits(cpu)) - 1;
     cpu_op_reset(&cpu->vcpu, index == 0);
     return &cpu->vcpu;
@@ -245,6 +247,22 @@ static uint32_t cpu_op_cpuid_features(Vcpu *v, uint32_t *edx1, uint32_t *ecx1)
     *edx1 = cpu->feat[FEAT_1_EDX];
     *ecx1 = cpu->feat[FEAT_1_ECX];
     return cpuid_signature(cpu);
+}
+
+static const uint8_t cpu_io_registers[6] = { R_RAX, R_RBX, R_RCX, R_RDX, R_RSI, R_RDI };
+
+static void cpu_op_get_io_registers(Vcpu *v, uint32_t regs[6])
+{
+    for (unsigned i = 0; i < 6; i++) {
+        regs[i] = (uint32_t)x86_cpu(v)->regs[cpu_io_registers[i]];
+    }
+}
+
+static void cpu_op_set_io_registers(Vcpu *v, const uint32_t regs[6])
+{
+    for (unsigned i = 1; i < 6; i++) {
+        x86_cpu(v)->regs[cpu_io_registers[i]] = regs[i];
+    }
 }
 
 const TargetOps target_ops = {
@@ -267,5 +285,7 @@ const TargetOps target_ops = {
     .gdb_write = gdb_write,
     .set_pc = gdb_set_pc,
     .cpuid_features = cpu_op_cpuid_features,
+    .get_io_registers = cpu_op_get_io_registers,
+    .set_io_registers = cpu_op_set_io_registers,
     .tsc_to_ns = cpu_op_tsc_to_ns,
 };

@@ -86,12 +86,12 @@ typedef enum CcOp {
 } CcOp;
 
 /*
- * Software TLB: direct mapped, one array per way of looking at memory.  A tag is the page's linear address, or has
+ * Software TLB: direct mapped, one table per way of looking at memory.  A tag is the page's linear address, or has
  * low bits set so that it never matches: not mapped for this access, or I/O, or a page with decoded code (writes), or a watchpoint.
- * Hit: host address = linear address + addend.
+ * Hit: host address = linear address + addend.  Tables are switched and resized by any slow path, so `tlb` and `tlb_mask` are read
+ * anew for each look-up.  An empty entry's tags are TLB_INVALID or, except in the first and last entry of a table, 0, which is no
+ * page that belongs there.
  */
-#define TLB_BITS 10
-#define TLB_SIZE (1u << TLB_BITS)
 #define TLB_INVALID ((uint64_t)0xfff)
 typedef struct TlbEntry {
     uint64_t read, write, exec;
@@ -100,15 +100,10 @@ typedef struct TlbEntry {
 #define TLB_ENTRY_SHIFT 5 /* an entry's size is 1 << this: generated code indexes by shifting */
 enum { TLB_SYS, TLB_SYS_USERPAGES /* supervisor, SMAP not in force */, TLB_USER,
        TLB_USER_AC /* user with alignment checks armed: no data tag ever hits */, TLB_COUNT };
-/* Beside each entry, what the slow paths need. */
-typedef struct TlbPhys {
-    uint64_t lin;     /* of the page */
-    uint64_t phys;    /* guest-physical page address, A20 applied */
-    RamBlock *ram;    /* NULL: I/O */
-    uint64_t ram_off; /* of the page */
-    uint8_t perm;     /* TLBP_* that the walk allowed */
-} TlbPhys;
-enum { TLBP_R = 1, TLBP_W = 2, TLBP_X = 4, TLBP_GLOBAL = 8, TLBP_LARGE = 16 /* from a page above 4 KiB */ };
+typedef struct TlbWay {
+    TlbEntry *entry;
+    uint64_t mask; /* (entries - 1) * sizeof(TlbEntry) */
+} TlbWay;
 
 /*
  * x87 and MMX, kept as an FXSAVE image (SDM vol. 1, 10.5.1), so that native stubs load and store it as it is.  Of its SSE part
@@ -123,7 +118,7 @@ typedef struct X87State {
     uint32_t fx_mxcsr, fx_mxcsr_mask;
     uint8_t st[8][16]; /* by stack position: st[0] is ST(0); 10 bytes each */
     uint8_t fx_rest[512 - 160];
-} __attribute__((aligned(16))) X87State;
+} __attribute__((aligned(64))) X87State; /* XSAVE's area wants 64 */
 
 typedef union VecReg {
     uint8_t b[64];
@@ -132,6 +127,9 @@ typedef union VecReg {
     uint64_t q[8];
 } __attribute__((aligned(64))) VecReg;
 
+/* X86Cpu.vec_live.  LIVE_AVX comes with LIVE_SSE. */
+enum { LIVE_SSE = 1, LIVE_AVX = 2, LIVE_X87 = 4 /* MMX too */ };
+#define JIT_X87_NOTED (1u << 31)
 #define JIT_PAGES 24 /* X86Cpu.jit_pages */
 #define JIT_JUMPS 1024 /* X86Cpu.jit_jumps */
 
@@ -144,7 +142,7 @@ struct X86Cpu {
     uint32_t cc_op;
     uint32_t mode;          /* MODE_* */
     uint64_t lin_base[SEG_GS + 1]; /* what is added to an offset: segment base, or 0 in 64-bit mode except FS and GS */
-    TlbEntry *tlb;          /* the array of the current privilege and SMAP state */
+    TlbEntry *tlb;          /* the table of the current address space, privilege and SMAP state */
     uint64_t tlb_mask;      /* its size: (entries - 1) * sizeof(TlbEntry) */
     struct JitEntry *jit_table; /* for generated code: blocks by host address of their bytes, of the current mode (accel/jit) */
     void *jit_host_sp;      /* the thread's own stack while generated code runs */
@@ -158,11 +156,18 @@ struct X86Cpu {
     uint64_t jit_group[8];  /* addends of pages that the current block has looked up */
     uint64_t jit_insns;     /* executed, with -d jit-stats */
     uint64_t jit_tmp;       /* between two accesses of one instruction */
+    const void *jit_next;   /* where generated code goes on after a C helper */
+    const void *jit_vec_to; /* where generated code goes on after loading vector state */
+    uint64_t jit_x87_page;  /* the last x87 instruction's page address and, with JIT_X87_NOTED, opcode and offset: not yet in fip, fop */
+    uint32_t jit_x87_note;
+    uint8_t vec_live;       /* LIVE_*: which of the guest's vector state is in the host's registers */
+    uint8_t vec_was;        /* the same before the current C helper saved it */
+    bool jit_fault;         /* a host signal ended generated code: RIP's instruction goes to the interpreter */
     const Insn *insn;       /* being executed: for exceptions */
     const Insn *insn_end;   /* where the current block ends: moved up by what must leave it after this instruction */
     uint32_t eflags;        /* without FL_ARITH bits (0), bit 1 set */
     uint8_t cpl;
-    uint8_t tlb_way;        /* which array that is: TLB_SYS, ... */
+    uint8_t tlb_way;        /* which table that is: TLB_SYS, ... */
     bool int_shadow;        /* after STI, MOV SS, POP SS: one instruction without interrupts */
     bool smc;               /* this instruction wrote decoded code: leave the block */
     bool fpu_ok;            /* !(CR0.EM | CR0.TS): x87 may go on (MMX and SSE check more, fpu.h) */
@@ -180,6 +185,7 @@ struct X86Cpu {
     bool a20;               /* gate open */
     bool nmi_blocked, smm;
     X87State x87;
+    uint64_t x87_header[8]; /* XSAVE's, behind its FXSAVE image: for generated code */
     uint64_t fip, fdp;      /* of the last x87 instruction: offsets; selectors beside them */
     uint16_t fop, fcs, fds;
     uint32_t mxcsr;
@@ -187,6 +193,7 @@ struct X86Cpu {
     uint64_t native_flags;
     VecReg vec[32];         /* xmm, ymm, zmm */
     uint64_t opmask[8];
+    bool ferr;              /* FERR# is active: an x87 error waits for interrupt 13 (fpu.c) */
 
     /* --- exceptions on their way: exc.c --- */
     int exc_vector;         /* -1: none */
@@ -212,11 +219,9 @@ struct X86Cpu {
     const struct CpuModel *model;
     uint32_t feat[32];      /* CPUID feature words, see cpuid.h */
     uint64_t a20_mask, phys_mask; /* address bits that exist */
-    TlbEntry tlbs[TLB_COUNT][TLB_SIZE];
-    TlbPhys tlb_phys[TLB_COUNT][TLB_SIZE];
-    uint16_t tlb_used[TLB_COUNT][TLB_SIZE]; /* slots that hold something, in order of filling: what a flush visits */
-    uint16_t tlb_used_count[TLB_COUNT];
-    uint32_t tlb_epoch;     /* stepped by every flush: for caches by linear address */
+    TlbWay tlb_ways[TLB_COUNT]; /* tables of the current address space */
+    struct TlbSet *tlb_set; /* all address spaces: tlb.h */
+    uint32_t tlb_epoch;     /* stepped by every flush and change of address space: for caches by linear address */
     bool bus_locked;        /* holds the lock of LOCKed accesses that host atomics cannot do (mmu.c) */
     atomic_bool quiet;      /* waits for or holds the big lock: uses no TLB entry meanwhile (mmu-code.c) */
     atomic_uint tlb_acks;   /* flushes done for VCPU_EV_TLB */

@@ -90,11 +90,38 @@ static void leaf_topology(const X86Cpu *cpu, uint32_t subleaf, uint32_t out[4])
     }
 }
 
+/* With a hardware accelerator the places are the host's; the sizes for what is switched on are kept up to date by who runs it. */
+static void leaf_xsave_host(const X86Cpu *cpu, uint64_t valid, uint32_t subleaf, uint32_t out[4])
+{
+    const CpuidEngine *e = cpuid_engine();
+    uint32_t size = 576;
+
+    if (subleaf == 0) {
+        for (unsigned n = 2; n < 63; n++) {
+            size = valid >> n & 1 ? MAX(size, e->leaf(13, n, EAX) + e->leaf(13, n, EBX)) : size;
+        }
+        out[EAX] = (uint32_t)valid;
+        out[EDX] = (uint32_t)(valid >> 32);
+        out[EBX] = out[ECX] = size;
+    } else if (subleaf == 1) {
+        out[EAX] = cpu->feat[FEAT_D1_EAX];
+        out[EBX] = size;
+    } else if (subleaf < 63 && (valid >> subleaf & 1)) {
+        for (unsigned reg = EAX; reg <= EDX; reg++) {
+            out[reg] = e->leaf(13, subleaf, reg);
+        }
+    }
+}
+
 static void leaf_xsave(const X86Cpu *cpu, uint32_t subleaf, uint32_t out[4])
 {
     uint64_t valid = cpuid_xcr0_valid(cpu);
 
     if (!valid) {
+        return;
+    }
+    if (cpuid_engine()) {
+        leaf_xsave_host(cpu, valid, subleaf, out);
         return;
     }
     if (subleaf == 0) {
@@ -233,6 +260,8 @@ void x86_cpuid(X86Cpu *cpu, uint32_t leaf, uint32_t subleaf, uint32_t out[4])
         if (cpu->model->xlevel >= 0x80000000 && leaf <= cpu->model->xlevel) {
             leaf_extended(cpu, leaf, subleaf, out);
         }
+    } else if (leaf >= 0x40000000 && cpuid_engine()) {
+        cpuid_pv_leaf(cpu, leaf, out);
     } else if (leaf >= 0x40000000) {
         if (leaf == 0x40000000 && x86_has_feature(cpu, CPUID_HYPERVISOR)) {
             out[EAX] = 0x40000000;

@@ -31,4 +31,12 @@ const char *const cpuid_names[FEAT_WORDS][32] = {
                       [24] = "amd-ssbd", [25] = "virt-ssbd" },
     [FEAT_6_EAX] = { [2] = "arat" },
     [FEAT_D1_EAX] = { "xsaveopt", "xsavec", "xgetbv1", "xsaves" },
+    [FEAT_KVM] = { "kvmclock", "kvm-nopiodelay", "kvm-mmu", "kvmclock2", "kvm-asyncpf", "kvm-steal-time", "kvm-pv-eoi", "kvm-pv-unhalt",
+                   [9] = "kvm-pv-tlb-flush", [10] = "kvm-asyncpf-vmexit", [11] = "kvm-pv-ipi", [12] = "kvm-poll-control",
+                   [13] = "kvm-pv-sched-yield", [14] = "kvm-asyncpf-int", [15] = "kvm-msi-ext-dest-id",
+                   [16] = "kvm-hc-map-gpa-range", [17] = "kvm-migration-control", [24] = "kvmclock-stable-bit" },
+    [FEAT_HV] = { [HV_RELAXED] = "hv-relaxed", [HV_VAPIC] = "hv-vapic", [HV_VPINDEX] = "hv-vpindex", [HV_RUNTIME] = "hv-runtime",
+                  [HV_SYNIC] = "hv-synic", [HV_STIMER] = "hv-stimer", [HV_TIME] = "hv-time", [HV_CRASH] = "hv-crash",
+                  [HV_RESET] = "hv-reset", [HV_FREQUENCIES] = "hv-frequencies", [HV_REENLIGHTENMENT] = "hv-reenlightenment",
+                  [HV_TLBFLUSH] = "hv-tlbflush", [HV_IPI] = "hv-ipi", [HV_STIMER_DIRECT] = "hv-stimer-direct" },
 };

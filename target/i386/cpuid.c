@@ -16,6 +16,7 @@ static const struct {
     [FEAT_7_ECX] = { 7, 0, 2 },           [FEAT_7_EDX] = { 7, 0, 3 },           [FEAT_7_1_EAX] = { 7, 1, 0 },
     [FEAT_X1_EDX] = { 0x80000001, 0, 3 }, [FEAT_X1_ECX] = { 0x80000001, 0, 2 }, [FEAT_X7_EDX] = { 0x80000007, 0, 3 },
     [FEAT_X8_EBX] = { 0x80000008, 0, 1 }, [FEAT_6_EAX] = { 6, 0, 0 },           [FEAT_D1_EAX] = { 13, 1, 0 },
+    [FEAT_KVM] = { 0x40000001, 0, 0 },
 };
 
 /* What semantics files implement. */
@@ -44,12 +45,39 @@ static const uint32_t native_only[FEAT_WORDS] = {
     [FEAT_1_ECX] = B(CPUID_SSE3) | B(CPUID_PCLMULQDQ) | B(CPUID_SSSE3) | B(CPUID_FMA) | B(CPUID_SSE41) | B(CPUID_SSE42) |
                    B(CPUID_AES) | B(CPUID_AVX) | B(CPUID_F16C),
     [FEAT_7_EBX] = B(CPUID_SHA) | B(CPUID_AVX2),
-    [FEAT_7_ECX] = B(CPUID_GFNI) | B(CPUID_VAES) | B(CPUID_VPCLMULQDQ),
+    [FEAT_7_ECX] = B(CPUID_VAES) | B(CPUID_VPCLMULQDQ),
     [FEAT_X1_ECX] = B(CPUID_SSE4A) | B(CPUID_MISALIGNSSE),
 };
 
+static const CpuidEngine *engine; /* NULL: one in software */
+
+void cpuid_set_engine(const CpuidEngine *e)
+{
+    engine = e;
+}
+
+const CpuidEngine *cpuid_engine(void)
+{
+    return engine;
+}
+
+unsigned cpuid_word_place(unsigned word, uint32_t *leaf, uint32_t *subleaf)
+{
+    *leaf = words[word].leaf;
+    *subleaf = words[word].subleaf;
+    return words[word].reg;
+}
+
+uint32_t cpuid_host_word(unsigned word)
+{
+    return native_host_cpuid(words[word].leaf, words[word].subleaf, words[word].reg);
+}
+
 uint32_t cpuid_implemented(unsigned word)
 {
+    if (engine) {
+        return engine->supported[word];
+    }
     uint32_t host = native_host_cpuid(words[word].leaf, words[word].subleaf, words[word].reg);
 
     return implemented[word] & (host | ~native_only[word]);
@@ -138,7 +166,7 @@ static const CpuModel *find_model(const char *name, Error **errp)
     names[n] = NULL;
     near = suggest_nearest(name, names);
     error_set(errp, "unknown CPU model '%s'", name);
-    if (!strcmp(name, "host")) {
+    if (!g_ascii_strcasecmp(name, "host")) {
         error_add_hint(errp, "'host' needs KVM; the software engine's widest model is 'max'.");
     } else if (near) {
         error_add_hint(errp, "Did you mean '%s'? '-cpu help' lists all.", near);
@@ -154,6 +182,7 @@ typedef struct Wish {
     CpuModel *model;
     uint32_t plus[FEAT_WORDS], minus[FEAT_WORDS];
     bool check, enforce;
+    bool kvm, migratable, vendor_given;
 } Wish;
 
 static bool wish_feature(Wish *w, const char *name, bool on, Error **errp)
@@ -196,8 +225,63 @@ static bool wish_number(Wish *w, const char *key, const char *value, bool *known
             return false;
         }
         m->vendor = value[0] == 'G' ? VENDOR_INTEL : VENDOR_AMD;
+        w->vendor_given = true;
     } else {
         *known = false;
+    }
+    return true;
+}
+
+/* Properties that mean something to a hardware accelerator only; they do no harm in software. */
+static bool wish_extra_value(Wish *w, const char *key, const char *value, bool *known, Error **errp)
+{
+    CpuExtras *x = &w->model->extras;
+    uint64_t v = 0;
+
+    *known = true;
+    if (same_name(key, "tsc-frequency")) {
+        if (!parse_uint(key, value ? value : "", 1, UINT64_MAX / 2, &v, errp)) {
+            return false;
+        }
+        x->tsc_hz = v;
+    } else if (same_name(key, "hv-spinlocks")) {
+        if (!parse_uint(key, value ? value : "0xffffffff", 0xfff, UINT32_MAX, &v, errp)) {
+            return false;
+        }
+        x->hv_spinlocks = (uint32_t)v;
+    } else if (same_name(key, "hv-vendor-id")) {
+        if (!value || strlen(value) > 12) {
+            error_set(errp, "hv-vendor-id=%s must have 1 to 12 characters", value ? value : "");
+            return false;
+        }
+        g_strlcpy(x->hv_vendor, value, sizeof(x->hv_vendor));
+    } else {
+        *known = false;
+    }
+    return true;
+}
+
+static bool wish_extra(Wish *w, const char *key, const char *value, bool *ok, Error **errp)
+{
+    static const char *const harmless[] = { "pmu", "host-phys-bits", "host-cache-info", "l3-cache", "full-cpuid-auto-level",
+                                            "fill-mtrr-mask", "cpuid-0xb" };
+    bool on = true, known;
+
+    *ok = wish_extra_value(w, key, value, &known, errp);
+    if (known) {
+        return true;
+    }
+    bool *flag = same_name(key, "migratable") ? &w->migratable : same_name(key, "kvm") ? &w->kvm :
+                 same_name(key, "hv-passthrough") ? &w->model->extras.hv_passthrough : NULL;
+    for (unsigned k = 0; k < G_N_ELEMENTS(harmless) && !flag; k++) {
+        known |= same_name(key, harmless[k]);
+    }
+    if (!flag && !known) {
+        return false;
+    }
+    *ok = !value || parse_bool(key, value, &on, errp);
+    if (flag) {
+        *flag = on;
     }
     return true;
 }
@@ -212,8 +296,7 @@ static bool wish_word(Wish *w, const char *word, Error **errp)
     } else if (!strcmp(kv[0], "check") || !strcmp(kv[0], "enforce")) {
         ok = !kv[1] || parse_bool(kv[0], kv[1], &on, errp);
         *(word[0] == 'c' ? &w->check : &w->enforce) = on;
-    } else if (!strcmp(kv[0], "migratable") || !strcmp(kv[0], "pmu") || !strcmp(kv[0], "kvm")) {
-        ok = !kv[1] || parse_bool(kv[0], kv[1], &on, errp); /* KVM's business: harmless here */
+    } else if (wish_extra(w, kv[0], kv[1], &ok, errp)) {
     } else {
         ok = !kv[1] || wish_number(w, kv[0], kv[1], &known, errp);
         if (ok && !known) {
@@ -239,11 +322,13 @@ static void list_missing(GString *s, const uint32_t missing[FEAT_WORDS])
 static bool wish_filter(Wish *w, bool first_cpu, Error **errp)
 {
     uint32_t missing[FEAT_WORDS] = { 0 }, any = 0;
+    /* The default models promise no processor in particular: of them only what was asked for is missed. */
+    bool vague = engine && !w->enforce && g_str_has_prefix(w->model->name, "qemu");
 
     for (unsigned k = 0; k < FEAT_WORDS; k++) {
         uint32_t want = (w->model->feat[k] | w->plus[k]) & ~w->minus[k];
 
-        missing[k] = want & ~cpuid_implemented(k);
+        missing[k] = (vague ? w->plus[k] & want : want) & ~cpuid_implemented(k);
         any |= missing[k];
         w->model->feat[k] = want & cpuid_implemented(k);
     }
@@ -263,24 +348,73 @@ static bool wish_filter(Wish *w, bool first_cpu, Error **errp)
     return !w->enforce;
 }
 
+/* The model to begin with, as a copy that the command line may change. */
+static CpuModel *copy_model(const char *name, Error **errp)
+{
+    bool whole = !g_ascii_strcasecmp(name, "max") || !g_ascii_strcasecmp(name, "host");
+
+    if (whole && engine) {
+        return cpuid_host_model(name);
+    }
+    const CpuModel *base = find_model(name, errp);
+
+    if (!base) {
+        return NULL;
+    }
+    CpuModel *m = g_memdup2(base, sizeof(*base));
+
+    m->brand = g_strdup(base->brand);
+    for (unsigned k = 0; whole && k < FEAT_WORDS; k++) {
+        m->feat[k] = cpuid_implemented(k);
+    }
+    return m;
+}
+
+/* What guests on a hardware accelerator get without asking. */
+static void wish_engine_defaults(Wish *w)
+{
+    static const uint32_t pv = 1u << 0 | 1u << 1 | 1u << 3 | 1u << 4 | 1u << 5 | 1u << 6 | 1u << 24;
+    CpuModel *m = w->model;
+    bool whole = !strcmp(m->name, "host") || !strcmp(m->name, "max");
+
+    m->feat[FEAT_KVM] = !w->kvm ? 0 : whole ? engine->supported[FEAT_KVM] : engine->supported[FEAT_KVM] & pv;
+    if (m->extras.hv_passthrough) {
+        m->feat[FEAT_HV] = engine->supported[FEAT_HV];
+    }
+    if (!whole) {
+        if (engine->x2apic) {
+            m->feat[FEAT_1_ECX] |= B(CPUID_X2APIC);
+        } else {
+            m->feat[FEAT_1_ECX] &= ~(B(CPUID_X2APIC) | B(CPUID_TSC_DEADLINE));
+        }
+        m->feat[FEAT_1_ECX] &= ~B(CPUID_MONITOR);
+        m->feat[FEAT_X1_ECX] &= ~B(CPUID_SVM);
+        m->feat[FEAT_X7_EDX] &= ~B(CPUID_INVTSC);
+        if (!w->vendor_given) {
+            m->vendor = cpuid_host_vendor(); /* guests choose code by it that only this vendor's processors run */
+        }
+    } else if (w->migratable) {
+        m->feat[FEAT_X7_EDX] &= ~B(CPUID_INVTSC);
+    }
+}
+
 bool cpuid_configure(X86Cpu *cpu, const char *spec, const CpuTopology *topo, Error **errp)
 {
     char **parts = g_strsplit(spec, ",", -1);
-    const CpuModel *base = find_model(parts[0] ? parts[0] : "", errp);
-    Wish w = { .check = true };
-    bool ok = base != NULL;
+    Wish w = { .check = true, .kvm = true, .migratable = true };
+    bool ok;
 
+    w.model = copy_model(parts[0] ? parts[0] : "", errp);
+    cpu->model = w.model;
+    ok = w.model != NULL;
     if (ok) {
-        w.model = g_memdup2(base, sizeof(*base));
-        w.model->brand = g_strdup(base->brand);
-        cpu->model = w.model;
-        for (unsigned k = 0; !strcmp(base->name, "max") && k < FEAT_WORDS; k++) {
-            w.model->feat[k] = cpuid_implemented(k);
-        }
         w.model->feat[FEAT_1_ECX] |= B(CPUID_HYPERVISOR);
     }
     for (char **p = parts + 1; ok && parts[0] && *p; p++) {
         ok = wish_word(&w, *p, errp);
+    }
+    if (ok && engine) {
+        wish_engine_defaults(&w);
     }
     ok = ok && wish_filter(&w, vcpu_count() == 0, errp);
     g_strfreev(parts);
@@ -365,12 +499,22 @@ uint64_t cpuid_xcr0_valid(const X86Cpu *cpu)
     if (!x86_has_feature(cpu, CPUID_XSAVE)) {
         return 0;
     }
-    return 3 | (x86_has_feature(cpu, CPUID_AVX) ? 4 : 0) | (x86_has_feature(cpu, CPUID_PKU) ? 1u << 9 : 0);
+    uint64_t xcr0 = 3 | (x86_has_feature(cpu, CPUID_AVX) ? 4 : 0) | (x86_has_feature(cpu, CPUID_PKU) ? 1u << 9 : 0);
+
+    if (engine) {
+        xcr0 |= x86_has_feature(cpu, CPUID_BIT(FEAT_7_EBX, 14)) ? 0x18 : 0; /* MPX */
+        xcr0 |= x86_has_feature(cpu, CPUID_AVX512F) ? 0xe0 : 0;
+        xcr0 |= x86_has_feature(cpu, CPUID_BIT(FEAT_7_EDX, 24)) ? 3u << 17 : 0; /* AMX */
+        xcr0 &= engine->xcr0;
+    }
+    return xcr0;
 }
 
 unsigned cpuid_phys_bits(const X86Cpu *cpu)
 {
-    return x86_has_feature(cpu, CPUID_LM) ? 40 : x86_has_feature(cpu, CPUID_PAE) || x86_has_feature(cpu, CPUID_PSE36) ? 36 : 32;
+    unsigned wide = engine && engine->phys_bits ? MIN(engine->phys_bits, 40u) : 40;
+
+    return x86_has_feature(cpu, CPUID_LM) ? wide : x86_has_feature(cpu, CPUID_PAE) || x86_has_feature(cpu, CPUID_PSE36) ? 36 : 32;
 }
 
 uint32_t cpuid_signature(const X86Cpu *cpu)

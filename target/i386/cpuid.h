@@ -11,7 +11,7 @@
 /* Words of X86Cpu.feat: leaf, sub-leaf and register of each are in cpuid.c. */
 enum {
     FEAT_1_EDX, FEAT_1_ECX, FEAT_7_EBX, FEAT_7_ECX, FEAT_7_EDX, FEAT_7_1_EAX, FEAT_X1_EDX /* 0x80000001 */, FEAT_X1_ECX,
-    FEAT_X7_EDX, FEAT_X8_EBX, FEAT_6_EAX, FEAT_D1_EAX, FEAT_WORDS
+    FEAT_X7_EDX, FEAT_X8_EBX, FEAT_6_EAX, FEAT_D1_EAX, FEAT_KVM /* 0x40000001 */, FEAT_HV /* HV_*: no register */, FEAT_WORDS
 };
 #define CPUID_BIT(word, bit) ((word) * 32 + (bit))
 
@@ -62,7 +62,19 @@ enum {
     CPUID_XSAVES = CPUID_BIT(FEAT_D1_EAX, 3),
 };
 
+/* Bits of FEAT_HV: enlightenments of Microsoft's hypervisor interface (its Top-Level Functional Specification). */
+enum { HV_RELAXED, HV_VAPIC, HV_VPINDEX, HV_RUNTIME, HV_SYNIC, HV_STIMER, HV_TIME, HV_CRASH, HV_RESET, HV_FREQUENCIES,
+       HV_REENLIGHTENMENT, HV_TLBFLUSH, HV_IPI, HV_STIMER_DIRECT };
+
 typedef enum CpuVendor { VENDOR_INTEL, VENDOR_AMD } CpuVendor;
+
+/* What -cpu says to a hardware accelerator, besides features. */
+typedef struct CpuExtras {
+    uint64_t tsc_hz;       /* tsc-frequency=; 0: the host's */
+    uint32_t hv_spinlocks; /* hv-spinlocks=: tries before a notice; 0: not said */
+    char hv_vendor[13];    /* hv-vendor-id=; empty: the usual one */
+    bool hv_passthrough;
+} CpuExtras;
 
 /* A named model.  vCPUs hold a copy with what the command line changed. */
 typedef struct CpuModel {
@@ -73,6 +85,7 @@ typedef struct CpuModel {
     uint32_t feat[FEAT_WORDS];
     const char *brand;        /* brand string, up to 47 characters */
     struct { uint16_t l1d_kib, l1i_kib, l2_kib; uint32_t l3_kib; uint8_t l1d_ways, l1i_ways, l2_ways, l3_ways; } cache; /* 0: none */
+    CpuExtras extras;
 } CpuModel;
 typedef struct CpuAlias {
     const char *name, *model;
@@ -95,6 +108,24 @@ void x86_cpuid(X86Cpu *cpu, uint32_t leaf, uint32_t subleaf, uint32_t out[4]);
 uint32_t cpuid_signature(const X86Cpu *cpu);
 /* What the engine implements, by word: the one place that says so (cpuid.c). */
 uint32_t cpuid_implemented(unsigned word);
+/* Leaf, sub-leaf and register (0 EAX .. 3 EDX, returned) where a word stands; and what the host's CPU shows there. */
+unsigned cpuid_word_place(unsigned word, uint32_t *leaf, uint32_t *subleaf);
+uint32_t cpuid_host_word(unsigned word);
+
+/*
+ * A hardware accelerator's part: what its guests can have.  With one, the models "host" and "max" mean the host's processor, and
+ * named models get the paravirtual features that they do without in software.
+ */
+typedef struct CpuidEngine {
+    const char *name;
+    uint32_t supported[FEAT_WORDS];
+    uint64_t xcr0;
+    uint32_t (*leaf)(uint32_t leaf, uint32_t subleaf, unsigned reg); /* as the host's, without what guests cannot have */
+    unsigned phys_bits;
+    bool x2apic; /* every model has it */
+} CpuidEngine;
+void cpuid_set_engine(const CpuidEngine *e); /* start-up, before the first vCPU */
+const CpuidEngine *cpuid_engine(void);       /* NULL: software */
 /* Reserved-bit masks that follow from the features. */
 uint64_t cpuid_cr4_valid(const X86Cpu *cpu);
 uint64_t cpuid_efer_valid(const X86Cpu *cpu);

@@ -83,8 +83,10 @@ void x86_set_cr0(X86Cpu *cpu, uint64_t v)
 
 void x86_set_cr3(X86Cpu *cpu, uint64_t v)
 {
+    bool keep = false;
     if (cpu->cr4 & CR4_PCIDE) {
-        v &= ~((uint64_t)1 << 63); /* "keep this PCID's entries": ours carry no PCID */
+        keep = v >> 63;
+        v &= INT64_MAX;
     }
     if (x86_long_mode(cpu)) {
         if (v & ~cpu->phys_mask & ~(uint64_t)0xfff) {
@@ -95,7 +97,7 @@ void x86_set_cr3(X86Cpu *cpu, uint64_t v)
         ctl_load_pdptes(cpu, cpu->cr0, cpu->cr4, cpu->efer, v);
     }
     cpu->cr3 = v;
-    tlb_flush_nonglobal(cpu);
+    tlb_switch(cpu, keep);
 }
 
 void x86_set_cr4(X86Cpu *cpu, uint64_t v)

@@ -31,7 +31,8 @@ static const struct {
     { ops_branch, false }, { ops_stack, false }, { ops_string, false }, { ops_atomic, false }, { ops_misc, false },
     { ops_bmi, false },
     { ops_far, true }, { ops_system, true }, { ops_io, true }, { ops_flags, true }, { ops_msr, true },
-    { ops_x87, false }, { ops_mmx, false }, { ops_sse, false }, { ops_avx, false }, { ops_gather, false }, { ops_xsave, false },
+    { ops_x87, false }, { ops_mmx, false }, { ops_sse, false }, { ops_avx, false }, { ops_gather, false }, { ops_gfni, false },
+    { ops_xsave, false },
 };
 
 static void decode_add_row(GHashTable *by_name, const OpRow *row, bool system)
@@ -207,6 +208,10 @@ static void decode_operand(const ZydisDecodedInstruction *z, const ZydisDecodedO
     Operand *o = &d->op[n];
 
     o->size = (uint16_t)(zo->size / 8);
+    o->place = zo->encoding == ZYDIS_OPERAND_ENCODING_MODRM_REG   ? PLACE_REG
+               : zo->encoding == ZYDIS_OPERAND_ENCODING_MODRM_RM ? PLACE_RM
+               : zo->encoding == ZYDIS_OPERAND_ENCODING_NDSNDD   ? PLACE_VVVV
+                                                                 : PLACE_OTHER;
     o->read = zo->actions & ZYDIS_OPERAND_ACTION_MASK_READ;
     o->write = zo->actions & ZYDIS_OPERAND_ACTION_MASK_WRITE;
     switch (zo->type) {
@@ -236,6 +241,21 @@ static void decode_operand(const ZydisDecodedInstruction *z, const ZydisDecodedO
     }
 }
 
+static uint8_t decode_mandatory(const ZydisDecodedInstruction *z)
+{
+    static const uint8_t pp[] = { 0, 0x66, 0xf3, 0xf2 };
+
+    if (z->encoding == ZYDIS_INSTRUCTION_ENCODING_VEX) {
+        return pp[z->raw.vex.pp & 3];
+    }
+    for (unsigned k = 0; k < z->raw.prefix_count; k++) {
+        if (z->raw.prefixes[k].type == ZYDIS_PREFIX_TYPE_MANDATORY) {
+            return z->raw.prefixes[k].value;
+        }
+    }
+    return 0;
+}
+
 /* Where things lie in the bytes, for native stubs and translators. */
 static void decode_layout(const ZydisDecodedInstruction *z, Decoded *d)
 {
@@ -250,6 +270,8 @@ static void decode_layout(const ZydisDecodedInstruction *z, Decoded *d)
     d->vex = z->encoding == ZYDIS_INSTRUCTION_ENCODING_VEX;
     d->evex = z->encoding == ZYDIS_INSTRUCTION_ENCODING_EVEX;
     d->rex_w = legacy ? z->raw.rex.W : d->vex ? z->raw.vex.W : d->evex ? z->raw.evex.W : 0;
+    d->mandatory = decode_mandatory(z);
+    d->vex_l = d->vex ? z->raw.vex.L : 0;
     d->mem_disp_len = z->raw.disp.size / 8;
     d->imm_len = (uint8_t)(imm_bits / 8);
     d->modrm_off = d->has_modrm ? z->raw.modrm.offset : 0;

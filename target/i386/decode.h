@@ -12,8 +12,12 @@ typedef enum OperandKind {
     OPND_NONE, OPND_GPR, OPND_MEM, OPND_IMM, OPND_REL, OPND_FAR, OPND_SEG, OPND_CR, OPND_DR, OPND_ST, OPND_MM, OPND_VEC, OPND_MASK,
 } OperandKind;
 
+/* Where the encoding has it (SDM vol. 2, "Op/En"). */
+typedef enum OperandPlace { PLACE_OTHER, PLACE_REG, PLACE_RM, PLACE_VVVV } OperandPlace;
+
 typedef struct Operand {
     OperandKind kind;
+    OperandPlace place;
     uint8_t reg;   /* GPR: byte offset into regs; others: plain number */
     uint16_t size; /* bytes */
     bool read, write;
@@ -28,6 +32,8 @@ typedef struct Decoded {
     uint8_t modrm, opcode, map; /* map: 0 primary, 1 0F, 2 0F38, 3 0F3A */
     bool has_modrm, vex, evex, lock, rep, repne, rex_w, rip_wide;
     uint8_t mem_disp_len, imm_len, prefix_len; /* raw layout, for native stubs: bytes before the opcode incl. REX/VEX */
+    uint8_t mandatory; /* the prefix that is part of the opcode, as a byte or as VEX.pp: 66, F2, F3; 0: none */
+    uint8_t vex_l;
     uint8_t opcode_off, modrm_off, disp_off, imm_off; /* in Insn.bytes */
     uint64_t imm2;     /* second immediate (ENTER) */
     uint16_t gprs_written; /* bit n: general-purpose register n may change, implicit ones too */
@@ -54,7 +60,7 @@ typedef struct OpRow {
 extern const OpRow ops_mov[], ops_alu[], ops_shift[], ops_muldiv[], ops_bits[], ops_branch[], ops_stack[], ops_string[], ops_atomic[],
     ops_misc[], ops_bmi[];                                /* integer */
 extern const OpRow ops_far[], ops_system[], ops_io[], ops_flags[], ops_msr[]; /* system */
-extern const OpRow ops_x87[], ops_mmx[], ops_sse[], ops_avx[], ops_gather[], ops_xsave[];   /* floating point and vectors */
+extern const OpRow ops_x87[], ops_mmx[], ops_sse[], ops_avx[], ops_gather[], ops_gfni[], ops_xsave[];   /* floating point and vectors */
 
 void decode_init(void); /* once, before the first vCPU */
 

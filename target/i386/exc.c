@@ -64,6 +64,13 @@ void x86_exit_block(X86Cpu *cpu)
     siglongjmp(cpu->exit_jmp, 1);
 }
 
+void x86_wait_before_insn(X86Cpu *cpu)
+{
+    exc_fix_rip(cpu);
+    atomic_store(&cpu->vcpu.halted, true);
+    x86_exit_block(cpu);
+}
+
 /* ---- delivering --------------------------------------------------------------------------------------------- */
 
 static bool exc_contributory(int vector)
@@ -181,6 +188,21 @@ static bool exc_take_sipi(X86Cpu *cpu)
     x86_update_mode(cpu);
     exc_wake(cpu);
     return true;
+}
+
+void x86_take_start(X86Cpu *cpu)
+{
+    if ((atomic_load(&cpu->vcpu.events) & VCPU_EV_INIT) && !cpu->smm) {
+        exc_take_init(cpu);
+    }
+    if (!(atomic_load(&cpu->vcpu.events) & VCPU_EV_SIPI)) {
+        return;
+    }
+    if (cpu->wait_sipi) {
+        exc_take_sipi(cpu);
+    } else {
+        vcpu_event_clear(&cpu->vcpu, VCPU_EV_SIPI); /* ignored unless waiting for it */
+    }
 }
 
 static bool exc_take_intr(X86Cpu *cpu)

@@ -17,6 +17,8 @@ void x86_raise_err(X86Cpu *cpu, int vector, uint32_t error) G_GNUC_NORETURN;
 void x86_raise_pf(X86Cpu *cpu, uint64_t lin, uint32_t error) G_GNUC_NORETURN;
 /* Leave the run loop's current block without an exception; regs[R_RIP] was set to where to go on. */
 void x86_exit_block(X86Cpu *cpu) G_GNUC_NORETURN;
+/* The same, halted, with RIP at the instruction that was being executed: it begins anew behind the next interrupt. */
+void x86_wait_before_insn(X86Cpu *cpu) G_GNUC_NORETURN;
 static inline void x86_raise_gp0(X86Cpu *cpu) G_GNUC_NORETURN;
 static inline void x86_raise_gp0(X86Cpu *cpu)
 {
@@ -34,6 +36,8 @@ void x86_interrupt(X86Cpu *cpu, int vector, bool soft, bool int3_or_into, uint64
  * Returns true when regs[R_RIP] changed or the CPU left a halt.  Run loop, between blocks, no big lock.
  */
 bool x86_take_events(X86Cpu *cpu);
+/* Of these, INIT and start-up messages only: for an accelerator that delivers everything else itself. */
+void x86_take_start(X86Cpu *cpu);
 
 /*
  * Debugging.  While cpu->dbg_slow, the run loop executes one instruction at a time and calls x86_debug_before() (instruction breakpoints:

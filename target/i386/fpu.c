@@ -3,10 +3,43 @@
 #include "util/osdep.h"
 #include "target/i386/fpu.h"
 #include "target/i386/cpuid.h"
+#include "target/i386/mem.h"
 
 uint32_t fpu_mxcsr_mask(const X86Cpu *cpu)
 {
     return 0xffff | (x86_has_feature(cpu, CPUID_MISALIGNSSE) ? MXCSR_MM : 0);
+}
+
+/*
+ * While CR0.NE is 0 the instruction waits, with FERR# active, until an interrupt comes, or goes on where IGNNE# is held (SDM vol. 1,
+ * 8.7; APM vol. 2, 8.2.17).  Only the first processor's pins are connected.
+ */
+void fpu_error(X86Cpu *cpu)
+{
+    if (cpu->cr0 & CR0_NE) {
+        x86_raise(cpu, EXC_MF);
+    }
+    if (cpu->vcpu.index == 0) {
+        if (vcpus_ignne()) {
+            return;
+        }
+        x86_io_lock(cpu);
+        cpu->ferr = true;
+        vcpus_set_ferr(true);
+        x86_io_unlock(cpu);
+    }
+    x86_wait_before_insn(cpu);
+}
+
+/* FSW.ES may be clear now. */
+static void fpu_error_gone(X86Cpu *cpu)
+{
+    if (G_UNLIKELY(cpu->ferr) && !(cpu->x87.fsw & FSW_ES)) {
+        x86_io_lock(cpu);
+        cpu->ferr = false;
+        vcpus_set_ferr(false);
+        x86_io_unlock(cpu);
+    }
 }
 
 void fpu_check_x87(X86Cpu *cpu, bool waits)
@@ -15,7 +48,7 @@ void fpu_check_x87(X86Cpu *cpu, bool waits)
         x86_raise(cpu, EXC_NM);
     }
     if (waits && (cpu->x87.fsw & FSW_ES)) {
-        x86_raise(cpu, EXC_MF);
+        fpu_error(cpu);
     }
 }
 
@@ -66,11 +99,19 @@ void fpu_init(X86Cpu *cpu)
     cpu->x87.ftw = 0;
     cpu->fip = cpu->fdp = 0;
     cpu->fop = cpu->fcs = cpu->fds = 0;
+    fpu_error_gone(cpu);
+}
+
+void fpu_clear_exceptions(X86Cpu *cpu)
+{
+    cpu->x87.fsw &= 0x7f00;
+    fpu_error_gone(cpu);
 }
 
 void fpu_reset(X86Cpu *cpu)
 {
     memset(&cpu->x87, 0, sizeof(cpu->x87));
+    cpu->ferr = false; /* the board resets its end */
     fpu_init(cpu);
     cpu->x87.fcw = 0x40; /* after RESET, as opposed to FNINIT (SDM vol. 3, table 9-1) */
     cpu->x87.fx_mxcsr = MXCSR_DEFAULT;
@@ -116,4 +157,5 @@ void fpu_update_es(X86Cpu *cpu)
     bool pending = cpu->x87.fsw & ~cpu->x87.fcw & 0x3f;
 
     cpu->x87.fsw = (uint16_t)((cpu->x87.fsw & 0x7f7f) | (pending ? 0x8080 : 0));
+    fpu_error_gone(cpu);
 }

@@ -12,6 +12,8 @@ enum { FSW_ES = 1u << 7 };
 
 /* Raises what an x87 instruction raises before it starts: #NM, and with @waits the pending #MF. */
 void fpu_check_x87(X86Cpu *cpu, bool waits);
+/* A waiting instruction has found an unmasked exception: #MF, or what a PC makes of it while CR0.NE is 0. */
+void fpu_error(X86Cpu *cpu);
 void fpu_check_mmx(X86Cpu *cpu);
 void fpu_check_sse(X86Cpu *cpu);
 void fpu_check_avx(X86Cpu *cpu);
@@ -23,6 +25,7 @@ void fpu_reset(X86Cpu *cpu); /* power-up values of x87, SSE and AVX state; calle
 /* What every MMX instruction does to the stack: TOP becomes 0 (MM registers are physical ones), all tags valid. */
 void fpu_enter_mmx(X86Cpu *cpu);
 uint16_t fpu_full_tags(const X86Cpu *cpu); /* two bits a physical register */
+void fpu_clear_exceptions(X86Cpu *cpu); /* FNCLEX */
 /* Recomputes FSW.ES and B from the exception flags and FCW's masks. */
 void fpu_update_es(X86Cpu *cpu);
 

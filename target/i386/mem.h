@@ -33,6 +33,14 @@ static inline TlbEntry *tlb_entry(X86Cpu *cpu, uint64_t lin)
     return (TlbEntry *)(void *)((uint8_t *)cpu->tlb + (lin >> (12 - TLB_ENTRY_SHIFT) & cpu->tlb_mask));
 }
 
+/* The same for another way than the current one. */
+static inline TlbEntry *tlb_entry_of(X86Cpu *cpu, unsigned way, uint64_t lin)
+{
+    const TlbWay *w = &cpu->tlb_ways[way];
+
+    return (TlbEntry *)(void *)((uint8_t *)w->entry + (lin >> (12 - TLB_ENTRY_SHIFT) & w->mask));
+}
+
 /*
  * Alignment check (CR0.AM, RFLAGS.AC, CPL 3; SDM vol. 3, 6.15, interrupt 17).  Values of up to 8 bytes and read-modify-write are
  * checked by the slow paths, which is where such code always goes; who moves bytes calls this before.  As on the host's CPU: natural
@@ -144,10 +152,20 @@ bool mmu_load_pdptes(X86Cpu *cpu, uint64_t cr3);
 /* PKRU: TLB entries hold what it allowed. */
 void mmu_set_pkru(X86Cpu *cpu, uint32_t v);
 
-/* TLB maintenance, own thread. */
-void tlb_flush_all(X86Cpu *cpu);      /* global pages too */
-void tlb_flush_nonglobal(X86Cpu *cpu);
-void tlb_flush_page(X86Cpu *cpu, uint64_t lin);
+/*
+ * TLB maintenance, own thread (SDM vol. 3, 4.10.4).  Each also forgets upper levels of page tables as far as it must.  A PCID is that
+ * of CR3's low bits while CR4.PCIDE is set, else 0.
+ */
+void tlb_flush_all(X86Cpu *cpu);       /* every PCID, global pages too; and turns to CR3's address space, whoever set it */
+void tlb_flush_nonglobal(X86Cpu *cpu); /* every PCID, not global pages */
+void tlb_flush_pcid(X86Cpu *cpu, uint16_t pcid);
+void tlb_flush_page(X86Cpu *cpu, uint64_t lin); /* INVLPG: of the current PCID, and global ones */
+void tlb_flush_page_pcid(X86Cpu *cpu, uint64_t lin, uint16_t pcid); /* not global ones */
+/* CR3 was loaded.  @keep: what is known of its PCID stays. */
+void tlb_switch(X86Cpu *cpu, bool keep);
+/* At creation (the vCPU's registers are zero) and at its end. */
+void tlb_new(X86Cpu *cpu);
+void tlb_free(X86Cpu *cpu);
 
 /*
  * Code fetch.  mmu_fetch_page: the RAM page behind @lin (for block look-up); raises #PF; ram NULL: I/O, fetch byte-wise by

@@ -11,6 +11,7 @@
 #include "util/osdep.h"
 #include "target/i386/mmu-int.h"
 #include "util/mainloop.h"
+#include "util/timer.h"
 #include <sched.h>
 
 void mmu_serve_flush(X86Cpu *cpu)
@@ -27,7 +28,7 @@ CodePage mmu_fetch_page(X86Cpu *cpu, uint64_t lin)
     const TlbEntry *e = tlb_get(cpu, lin, ACC_EXEC, idx);
     const TlbPhys *p = tlb_phys_of(cpu, idx, lin);
 
-    return (CodePage){ .ram = p->ram, .ram_off = p->ram_off, .phys = p->phys,
+    return (CodePage){ .ram = p->ram, .ram_off = p->ram_off, .phys = (uint64_t)p->page << 12,
                        .host = p->ram ? (const uint8_t *)((lin & ~(uint64_t)0xfff) + e->addend) : NULL };
 }
 
@@ -38,37 +39,60 @@ void mmu_fetch_io(X86Cpu *cpu, uint64_t phys, void *buf, unsigned len)
     x86_io_unlock(cpu);
 }
 
-/* Own write tags for the page, under whatever addresses it is mapped. */
-static void drop_own_write_tags(X86Cpu *cpu, const RamBlock *ram, uint64_t page_off)
-{
-    for (unsigned idx = 0; idx < TLB_COUNT; idx++) {
-        for (unsigned k = 0; k < cpu->tlb_used_count[idx]; k++) {
-            unsigned slot = cpu->tlb_used[idx][k];
-            const TlbPhys *p = &cpu->tlb_phys[idx][slot];
-            TlbEntry *e = &cpu->tlbs[idx][slot];
+typedef struct RamPage {
+    const RamBlock *ram;
+    uint64_t off;
+} RamPage;
 
-            if (p->ram == ram && p->ram_off == page_off && (e->write & 0xfff) == 0) {
-                e->write |= TLB_SLOW;
-            }
-        }
+static void drop_write_tag(TlbEntry *e, const TlbPhys *p, void *opaque)
+{
+    const RamPage *page = opaque;
+
+    if (p->ram == page->ram && p->ram_off == page->off && (e->write & 0xfff) == 0) {
+        e->write |= TLB_SLOW;
     }
 }
 
-/* @self: the vCPU that waits; NULL: the main thread. */
-static void wait_for_flush(X86Cpu *self, X86Cpu *other)
+/* @self: the vCPU that waits, as long as it takes; NULL: the main thread, which gives up at @deadline (false). */
+static bool wait_for_flush(X86Cpu *self, X86Cpu *other, int64_t deadline)
 {
     unsigned before = atomic_load(&other->tlb_acks);
 
     vcpu_event_set(&other->vcpu, VCPU_EV_TLB);
     for (unsigned spins = 0; atomic_load(&other->tlb_acks) == before; spins++) {
         if (!atomic_load(&other->vcpu.in_run) || atomic_load(&other->quiet)) {
-            return;
+            return true;
         }
         if (self && (atomic_load(&self->vcpu.events) & VCPU_EV_TLB)) {
             mmu_serve_flush(self);
         }
         if (spins > 100) {
+            if (!self && clock_ns(CLOCK_KIND_REALTIME) > deadline) {
+                return false;
+            }
             sched_yield();
+        }
+    }
+    return true;
+}
+
+/*
+ * Marks: 0 none; 1..CODE_WRITES_MAX how often it was written since something was decoded from it; CODE_PENDING while a vCPU sees to
+ * it that nobody writes the page directly, for which others that want to decode from it wait.
+ */
+enum { CODE_WRITES_MAX = 64, CODE_PENDING = 255 };
+
+static void drop_direct_writers(X86Cpu *cpu, RamBlock *ram, uint64_t page_off)
+{
+    RamPage page = { ram, page_off };
+
+    tlb_each(cpu, drop_write_tag, &page);
+    cpu->tlb_epoch++;
+    for (unsigned i = 0; i < vcpu_count(); i++) {
+        Vcpu *v = vcpu_get(i);
+
+        if (v != &cpu->vcpu) {
+            wait_for_flush(cpu, x86_cpu(v), 0);
         }
     }
 }
@@ -76,34 +100,40 @@ static void wait_for_flush(X86Cpu *self, X86Cpu *other)
 void mmu_protect_code(X86Cpu *cpu, RamBlock *ram, uint64_t page_off)
 {
     atomic_uchar *mark = &ram->code_page[page_off >> 12];
-    unsigned char old = atomic_load(mark);
 
-    while (old) { /* marked already: start counting writes anew (mmu_code_written) */
-        if (atomic_compare_exchange_weak(mark, &old, 1)) {
-            return;
+    for (;;) {
+        unsigned char old = atomic_load(mark);
+
+        if (old == CODE_PENDING) {
+            if (atomic_load(&cpu->vcpu.events) & VCPU_EV_TLB) {
+                mmu_serve_flush(cpu);
+            }
+            sched_yield();
+        } else if (atomic_compare_exchange_strong(mark, &old, old ? 1 : CODE_PENDING)) {
+            if (old) { /* marked already: start counting writes anew (mmu_code_written) */
+                return;
+            }
+            break;
         }
+    }
+    if (atomic_exchange(&ram->direct_writers[page_off >> 12], 0)) {
+        drop_direct_writers(cpu, ram, page_off);
     }
     atomic_store(mark, 1);
-    drop_own_write_tags(cpu, ram, page_off);
-    for (unsigned i = 0; i < vcpu_count(); i++) {
-        Vcpu *v = vcpu_get(i);
-
-        if (v != &cpu->vcpu) {
-            wait_for_flush(cpu, x86_cpu(v));
-        }
-    }
 }
 
 /*
  * A marked page was written.  When nothing has been decoded from it for a while it is data again: the mark goes, and the
  * generation steps once more after that, for who decoded in between.
  */
-#define CODE_WRITES_MAX 64
 void mmu_code_written(RamBlock *ram, uint64_t off, uint64_t len)
 {
     for (uint64_t page = off >> 12; page <= (off + len - 1) >> 12; page++) {
         unsigned char n = atomic_load(&ram->code_page[page]);
 
+        if (n == CODE_PENDING) {
+            continue;
+        }
         if (n && n < CODE_WRITES_MAX) {
             atomic_compare_exchange_strong(&ram->code_page[page], &n, (unsigned char)(n + 1));
         } else if (n && atomic_compare_exchange_strong(&ram->code_page[page], &n, 0)) {
@@ -116,12 +146,17 @@ void mmu_code_written(RamBlock *ram, uint64_t off, uint64_t len)
  * Pages are clean again: fast write tags go.  A vCPU enters one only for a page that is dirty, so those from before the
  * bits were cleared are gone when each vCPU has served its flush.
  */
-static void mmu_dirty_cleared(RamBlock *ram, uint64_t off, uint64_t len)
+#define DIRTY_PATIENCE_NS (10 * NS_PER_MS) /* a vCPU whose thread does not get a processor must not stop the main thread */
+static bool mmu_dirty_cleared(RamBlock *ram, uint64_t off, uint64_t len)
 {
+    int64_t deadline = clock_ns(CLOCK_KIND_REALTIME) + DIRTY_PATIENCE_NS;
+    bool all = true;
+
     (void)ram, (void)off, (void)len;
     for (unsigned i = 0; i < vcpu_count(); i++) {
-        wait_for_flush(NULL, x86_cpu(vcpu_get(i)));
+        all &= wait_for_flush(NULL, x86_cpu(vcpu_get(i)), deadline);
     }
+    return all;
 }
 
 static const RamDirtyHooks mmu_dirty_hooks = { .cleared = mmu_dirty_cleared };
@@ -140,14 +175,6 @@ static unsigned mmu_users; /* big lock */
 
 void mmu_init(X86Cpu *cpu)
 {
-    for (unsigned idx = 0; idx < TLB_COUNT; idx++) {
-        for (unsigned k = 0; k < TLB_SIZE; k++) {
-            TlbEntry *e = &cpu->tlbs[idx][k];
-
-            e->read = e->write = e->exec = TLB_INVALID;
-        }
-        cpu->tlb_used_count[idx] = 0;
-    }
     if (mmu_users++ == 0) {
         ram_set_code_hook(mmu_code_written);
         ram_set_dirty_hooks(&mmu_dirty_hooks);

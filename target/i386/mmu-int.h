@@ -3,7 +3,7 @@
 #ifndef TARGET_I386_MMU_INT_H
 #define TARGET_I386_MMU_INT_H
 
-#include "target/i386/mem.h"
+#include "target/i386/tlb-int.h"
 
 /* #PF error code bits. */
 enum { PF_P = 1, PF_W = 2, PF_U = 4, PF_RSVD = 8, PF_I = 16, PF_PK = 32 };
@@ -11,6 +11,8 @@ enum { PF_P = 1, PF_W = 2, PF_U = 4, PF_RSVD = 8, PF_I = 16, PF_PK = 32 };
 typedef struct Walk {
     uint64_t phys; /* of the page's 4 KiB part that was asked for */
     uint8_t perm;  /* TLBP_*: what the asking privilege may do; W only once the dirty bit is set */
+    uint8_t shift; /* log2 of the page's size */
+    uint32_t keys; /* bits of PKRU that decided */
 } Walk;
 
 /*
@@ -30,14 +32,12 @@ static inline unsigned tlb_index(const X86Cpu *cpu)
 /* A tag that names the page but never matches the inline look-up: the access must take the slow path. */
 #define TLB_SLOW ((uint64_t)1)
 
-static inline bool tlb_tag_valid(uint64_t tag, uint64_t lin)
-{
-    return (tag & ~(uint64_t)0xfff) == (lin & ~(uint64_t)0xfff) && (tag & 0xfff) != TLB_INVALID;
-}
-
+/* After tlb_get() of the same address. */
 static inline TlbPhys *tlb_phys_of(X86Cpu *cpu, unsigned idx, uint64_t lin)
 {
-    return &cpu->tlb_phys[idx][(lin >> 12) & (TLB_SIZE - 1)];
+    TlbTable *t = tlb_table(cpu, idx);
+
+    return &t->phys[tlb_slot(t, lin)];
 }
 
 /* Linear addresses are 32 bits wide outside long mode. */

@@ -56,73 +56,13 @@ uint64_t seg_linear_checked(X86Cpu *cpu, unsigned seg, uint64_t off, unsigned si
 
 /* --- the TLB -------------------------------------------------------------------------------------------------- */
 
-static void tlb_clear_entry(TlbEntry *e)
-{
-    e->read = e->write = e->exec = TLB_INVALID;
-}
-
-static bool tlb_entry_empty(const TlbEntry *e)
-{
-    return e->read == TLB_INVALID && e->write == TLB_INVALID && e->exec == TLB_INVALID;
-}
-
-static void tlb_flush_where(X86Cpu *cpu, bool (*drop)(const TlbPhys *p, uint64_t arg), uint64_t arg)
-{
-    for (unsigned idx = 0; idx < TLB_COUNT; idx++) {
-        unsigned kept = 0;
-
-        for (unsigned k = 0; k < cpu->tlb_used_count[idx]; k++) {
-            uint16_t slot = cpu->tlb_used[idx][k];
-
-            if (drop(&cpu->tlb_phys[idx][slot], arg)) {
-                tlb_clear_entry(&cpu->tlbs[idx][slot]);
-            } else {
-                cpu->tlb_used[idx][kept++] = slot;
-            }
-        }
-        cpu->tlb_used_count[idx] = (uint16_t)kept;
-    }
-    cpu->tlb_epoch++;
-}
-
-static bool drop_all(const TlbPhys *p, uint64_t arg)
-{
-    (void)p, (void)arg;
-    return true;
-}
-
-static bool drop_nonglobal(const TlbPhys *p, uint64_t arg)
-{
-    (void)arg;
-    return !(p->perm & TLBP_GLOBAL);
-}
-
-/* An entry cut from a large page goes with any address near it: within a gigabyte, the largest page. */
-static bool drop_page(const TlbPhys *p, uint64_t lin)
-{
-    return ((p->lin ^ lin) >> (p->perm & TLBP_LARGE ? 30 : 12)) == 0;
-}
-
-void tlb_flush_all(X86Cpu *cpu)
-{
-    tlb_flush_where(cpu, drop_all, 0);
-}
-
-void tlb_flush_nonglobal(X86Cpu *cpu)
-{
-    tlb_flush_where(cpu, drop_nonglobal, 0);
-}
-
-void tlb_flush_page(X86Cpu *cpu, uint64_t lin)
-{
-    tlb_flush_where(cpu, drop_page, lin);
-}
-
 void mmu_set_pkru(X86Cpu *cpu, uint32_t v)
 {
     if (cpu->pkru != v) {
+        uint32_t changed = cpu->pkru ^ v;
+
         cpu->pkru = v;
-        if (cpu->cr4 & CR4_PKE) {
+        if (changed & cpu->tlb_set->keys) {
             tlb_flush_all(cpu);
         }
     }
@@ -143,46 +83,65 @@ static uint64_t tlb_tag(uint64_t lin, bool allowed, bool fast)
     return !allowed ? TLB_INVALID : fast ? lin : lin | TLB_SLOW;
 }
 
+/*
+ * May the page be written through a host pointer?  Who marks a page as code looks at direct_writers after that, and we look
+ * for the mark after we have set direct_writers: one sees the other (mmu_protect_code()).
+ */
+static bool page_take_writable(RamBlock *ram, uint64_t ram_off)
+{
+    if (!ram_write_is_noted(ram, ram_off)) {
+        return false;
+    }
+    if (!atomic_load(&ram->direct_writers[ram_off >> 12])) {
+        atomic_store(&ram->direct_writers[ram_off >> 12], 1);
+    }
+    return !atomic_load(&ram->code_page[ram_off >> 12]);
+}
+
 /* Enters a translation.  Whole pages of RAM and ROM are reached directly, everything else by the slow path. */
 static TlbEntry *tlb_enter(X86Cpu *cpu, uint64_t lin, unsigned idx, const Walk *w)
 {
-    unsigned slot = (lin >> 12) & (TLB_SIZE - 1);
-    TlbEntry *e = &cpu->tlbs[idx][slot];
-    TlbPhys *p = &cpu->tlb_phys[idx][slot];
     uint64_t phys = w->phys & cpu->a20_mask;
-    MemLookup m = address_space_lookup(x86_as(cpu), phys);
+    MemLookup m;
+
+    tlb_lookup(cpu, phys, &m);
     bool direct = m.host && m.avail >= 0x1000, watched = x86_debug_page_watched(cpu, lin);
     bool fast = direct && !watched && idx != TLB_USER_AC;
-    bool writable = fast && m.writable && ram_write_is_noted(m.ram, m.ram_off) &&
-                    !atomic_load(&m.ram->code_page[m.ram_off >> 12]);
+    bool writable = fast && (w->perm & TLBP_W) && m.writable && page_take_writable(m.ram, m.ram_off);
 
-    if (tlb_entry_empty(e)) {
-        cpu->tlb_used[idx][cpu->tlb_used_count[idx]++] = (uint16_t)slot;
-    }
     lin &= ~(uint64_t)0xfff;
-    *p = (TlbPhys){ .lin = lin, .phys = phys, .ram = direct ? m.ram : NULL, .ram_off = m.ram_off, .perm = w->perm };
-    e->read = tlb_tag(lin, w->perm & TLBP_R, fast);
-    e->write = tlb_tag(lin, w->perm & TLBP_W, writable);
-    e->exec = tlb_tag(lin, w->perm & TLBP_X, direct);
-    e->addend = direct ? (uintptr_t)m.host - lin : 0;
-    return e;
+    TlbPhys p = { .lin = lin, .ram = direct ? m.ram : NULL, .ram_off = m.ram_off, .page = phys >> 12, .perm = w->perm,
+                  .shift = w->shift };
+    TlbEntry e = { .read = tlb_tag(lin, w->perm & TLBP_R, fast), .write = tlb_tag(lin, w->perm & TLBP_W, writable),
+                   .exec = tlb_tag(lin, w->perm & TLBP_X, direct), .addend = direct ? (uintptr_t)m.host - lin : 0 };
+
+    cpu->tlb_set->keys |= w->keys;
+    return tlb_put(cpu, idx, &e, &p);
+}
+
+static uint64_t entry_tag(const TlbEntry *e, MemAccess acc)
+{
+    return acc == ACC_READ ? e->read : acc == ACC_WRITE ? e->write : e->exec;
 }
 
 TlbEntry *tlb_get(X86Cpu *cpu, uint64_t lin, MemAccess acc, unsigned idx)
 {
-    TlbEntry *e = &cpu->tlbs[idx][(lin >> 12) & (TLB_SIZE - 1)];
-    uint64_t tag = acc == ACC_READ ? e->read : acc == ACC_WRITE ? e->write : e->exec;
+    TlbEntry *e = tlb_entry_of(cpu, idx, lin);
     Walk w;
     uint32_t error = 0;
 
-    if (tlb_tag_valid(tag, lin)) {
+    if (tlb_tag_valid(entry_tag(e, acc), lin)) {
+        return e;
+    }
+    e = tlb_recall(cpu, idx, lin);
+    if (e && tlb_tag_valid(entry_tag(e, acc), lin)) {
         return e;
     }
     if (!mmu_canonical(cpu, lin)) {
         raise_noncanonical(cpu);
     }
     if (!mmu_walk(cpu, lin, acc, idx, false, &w, &error)) {
-        tlb_flush_page(cpu, lin); /* a fault drops what the TLB held for the page */
+        tlb_drop_faulting(cpu, lin);
         x86_raise_pf(cpu, lin, error);
     }
     return tlb_enter(cpu, lin, idx, &w);
@@ -210,7 +169,7 @@ static uint64_t page_load(X86Cpu *cpu, uint64_t lin, unsigned size, unsigned idx
     if (p->ram) {
         return ld_le((const void *)(lin + e->addend), size);
     }
-    uint64_t phys = p->phys | (lin & 0xfff);
+    uint64_t phys = (uint64_t)p->page << 12 | (lin & 0xfff);
 
     x86_io_lock(cpu);
     address_space_load(x86_as(cpu), phys, size, &val);
@@ -225,7 +184,7 @@ static void page_written(X86Cpu *cpu, TlbEntry *e, const TlbPhys *p, uint64_t li
     bool code = atomic_load(&p->ram->code_page[off >> 12]);
 
     ram_written(p->ram, off, size);
-    if (!code && !(e->read & TLB_SLOW) && ram_write_is_noted(p->ram, off)) {
+    if (!code && !(e->read & TLB_SLOW) && page_take_writable(p->ram, off)) {
         e->write &= ~(uint64_t)TLB_SLOW; /* it was dirty tracking that made it slow */
     }
     if (code && cpu->insn) {
@@ -236,7 +195,10 @@ static void page_written(X86Cpu *cpu, TlbEntry *e, const TlbPhys *p, uint64_t li
 
 static bool page_is_plain_ram(X86Cpu *cpu, const TlbPhys *p)
 {
-    return p->ram && address_space_lookup(x86_as(cpu), p->phys).writable;
+    MemLookup m;
+
+    tlb_lookup(cpu, (uint64_t)p->page << 12, &m);
+    return p->ram && m.writable;
 }
 
 static void page_store(X86Cpu *cpu, uint64_t lin, uint64_t val, unsigned size, unsigned idx)
@@ -254,7 +216,7 @@ static void page_store(X86Cpu *cpu, uint64_t lin, uint64_t val, unsigned size, u
         page_written(cpu, e, p, lin, size);
         return;
     }
-    uint64_t phys = p->phys | (lin & 0xfff);
+    uint64_t phys = (uint64_t)p->page << 12 | (lin & 0xfff);
 
     x86_io_lock(cpu);
     address_space_store(x86_as(cpu), phys, size, val);
@@ -402,10 +364,9 @@ void mem_write_bytes(X86Cpu *cpu, uint64_t lin, const void *buf, unsigned len)
 void *mem_page_ptr(X86Cpu *cpu, uint64_t lin, MemAccess acc, unsigned *avail)
 {
     const TlbEntry *e = tlb_get(cpu, lin, acc, tlb_index(cpu));
-    uint64_t tag = acc == ACC_READ ? e->read : acc == ACC_WRITE ? e->write : e->exec;
 
     *avail = 0x1000 - (unsigned)(lin & 0xfff);
-    return tag & TLB_SLOW ? NULL : (void *)(lin + e->addend);
+    return entry_tag(e, acc) & TLB_SLOW ? NULL : (void *)(lin + e->addend);
 }
 
 /* --- read-modify-write ------------------------------------------------------------------------------------------- */
@@ -456,7 +417,7 @@ void mem_rmw_commit_slow(X86Cpu *cpu, MemRmw *m)
     if (m->ptr != m->bounce) {
         unsigned at = tlb_index(cpu);
 
-        page_written(cpu, &cpu->tlbs[at][(m->lin >> 12) & (TLB_SIZE - 1)], tlb_phys_of(cpu, at, m->lin), m->lin, m->size);
+        page_written(cpu, tlb_entry_of(cpu, at, m->lin), tlb_phys_of(cpu, at, m->lin), m->lin, m->size);
         return;
     }
     unsigned idx = tlb_index(cpu), n = m->size <= 8 && !crosses_page(m->lin, m->size) ? m->size : 1;

@@ -399,12 +399,11 @@ static void op_invpcid(X86Cpu *cpu, const Insn *i)
     if (type > 3 || pcid >> 12 || (type < 2 && pcid && !(cpu->cr4 & CR4_PCIDE)) || (type == 0 && !x86_canonical(addr))) {
         x86_raise_gp0(cpu);
     }
-    if (type == 0) {
-        tlb_flush_page(cpu, addr);
-    } else if (type == 2) {
-        tlb_flush_all(cpu);
-    } else {
-        tlb_flush_nonglobal(cpu);
+    switch (type) {
+    case 0: tlb_flush_page_pcid(cpu, addr, (uint16_t)pcid); break;
+    case 1: tlb_flush_pcid(cpu, (uint16_t)pcid); break;
+    case 2: tlb_flush_all(cpu); break;
+    default: tlb_flush_nonglobal(cpu); break;
     }
 }
 

@@ -16,7 +16,7 @@ static void op_fwait(X86Cpu *cpu, const Insn *i)
         x86_raise(cpu, EXC_NM);
     }
     if (cpu->x87.fsw & FSW_ES) {
-        x86_raise(cpu, EXC_MF);
+        fpu_error(cpu);
     }
 }
 
@@ -31,7 +31,7 @@ static void op_fnclex(X86Cpu *cpu, const Insn *i)
 {
     (void)i;
     fpu_check_x87(cpu, false);
-    cpu->x87.fsw &= 0x7f00;
+    fpu_clear_exceptions(cpu);
 }
 
 static void op_fnop_8087(X86Cpu *cpu, const Insn *i) /* FENI, FDISI, FSETPM: ignored since the 387 */

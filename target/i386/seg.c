@@ -52,7 +52,7 @@ static void seg_change_type(X86Cpu *cpu, SegDesc *d, uint8_t set, uint8_t clear)
 {
     uint64_t lin = d->lin + 5;
     uint8_t now = (uint8_t)mem_load_sys(cpu, lin, 1);
-    TlbEntry *e = &cpu->tlbs[TLB_SYS][(lin >> 12) & (TLB_SIZE - 1)];
+    TlbEntry *e = tlb_entry_of(cpu, cpu->cr4 & CR4_SMAP ? TLB_SYS : TLB_SYS_USERPAGES, lin);
     if (tlb_hit(e->write, lin, 1)) {
         uint8_t *p = (uint8_t *)(lin + e->addend);
         if (set) {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * System management mode with AMD64's state save area (AMD APM vol. 2, chapter 10, table 10-1), which firmware and
- * kernels know by its revision 0x20064.  vCPU thread.
+ * System management mode.  Processors with long mode have AMD64's state save area (AMD APM vol. 2, chapter 10, table 10-1), which
+ * firmware and kernels know by its revision 0x20064, others the older one of revision 0x20000 (SDM vol. 3, table 32-1).  vCPU thread.
  */
 #include "util/osdep.h"
 #include "target/i386/cpuid.h"
@@ -17,6 +17,59 @@ enum {
     SMM_NMI = 0xca, SMM_EFER = 0xd0, SMM_REV = 0xfc, SMM_BASE = 0x100, SMM_CR4 = 0x148, SMM_CR3 = 0x150, SMM_CR0 = 0x158,
     SMM_DR7 = 0x160, SMM_DR6 = 0x168, SMM_RFLAGS = 0x170, SMM_RIP = 0x178, SMM_REGS = 0x180,
 };
+
+/*
+ * The 32-bit area: where what the other one holds at `wide` lies.  The descriptors' hidden parts, CR4 and the tables' limits and bases
+ * are in its reserved part, where each implementation has them as it likes.
+ */
+enum { SMM32_HIDDEN = 0x104, SMM32_REVISION = 0x00020000, SMM32_REV = 0xfc };
+static const struct {
+    uint16_t wide, narrow, size;
+} smm32_fields[] = {
+    { SMM_BASE, 0xf8, 4 }, { SMM_IO_RESTART, 0x100, 1 }, { SMM_HALT, 0x102, 1 }, { SMM_DR7, 0x1c8, 4 }, { SMM_DR6, 0x1cc, 4 },
+    { SMM_RIP, 0x1f0, 4 }, { SMM_RFLAGS, 0x1f4, 4 }, { SMM_CR3, 0x1f8, 4 }, { SMM_CR0, 0x1fc, 4 }, { SMM_GDTR + 4, 0x164, 2 },
+    { SMM_GDTR + 8, 0x168, 4 }, { SMM_IDTR + 4, 0x16c, 2 }, { SMM_IDTR + 8, 0x170, 4 }, { SMM_CR4, 0x174, 4 }, { SMM_NMI, 0x178, 1 },
+    { SMM_EFER, 0x17c, 4 },
+};
+
+static void smm32_copy(uint8_t *to, unsigned to_off, const uint8_t *from, unsigned from_off, unsigned size)
+{
+    memcpy(to + to_off, from + from_off, size);
+}
+
+/* Both ways: from the wide area to the narrow one (@narrow), or back. */
+static void smm32_convert(uint8_t *to, const uint8_t *from, bool narrow)
+{
+    static const uint16_t segs[] = { SMM_SEGS, SMM_SEGS + 16, SMM_SEGS + 32, SMM_SEGS + 48, SMM_SEGS + 64, SMM_SEGS + 80,
+                                     SMM_LDTR, SMM_TR };
+
+    memset(to, 0, SMM_SIZE);
+    for (unsigned k = 0; k < G_N_ELEMENTS(smm32_fields); k++) {
+        unsigned w = smm32_fields[k].wide, n = smm32_fields[k].narrow;
+
+        smm32_copy(to, narrow ? n : w, from, narrow ? w : n, smm32_fields[k].size);
+    }
+    for (unsigned k = 0; k < 8; k++) { /* EAX first; in the wide area RAX is last */
+        unsigned w = SMM_REGS + (15 - k) * 8, n = 0x1d0 + k * 4;
+
+        smm32_copy(to, narrow ? n : w, from, narrow ? w : n, 4);
+    }
+    for (unsigned k = 0; k < G_N_ELEMENTS(segs); k++) {
+        unsigned sel = 0x1a8 + k * 4, hidden = SMM32_HIDDEN + k * 12;
+
+        smm32_copy(to, narrow ? sel : segs[k], from, narrow ? segs[k] : sel, 2);
+        smm32_copy(to, narrow ? hidden : segs[k] + 2u, from, narrow ? segs[k] + 2u : hidden, 2);
+        smm32_copy(to, narrow ? hidden + 4 : segs[k] + 4u, from, narrow ? segs[k] + 4u : hidden + 4, 8); /* limit, base */
+    }
+    if (narrow) {
+        st_le32(to + SMM32_REV, SMM32_REVISION);
+    }
+}
+
+static bool smm_is_narrow(const X86Cpu *cpu)
+{
+    return !x86_has_feature(cpu, CPUID_LM);
+}
 
 static void smm_put_seg(uint8_t *area, unsigned off, const X86Seg *s)
 {
@@ -85,12 +138,15 @@ static void smm_enter_state(X86Cpu *cpu)
 
 void smm_enter(X86Cpu *cpu)
 {
-    uint8_t area[SMM_SIZE] = { 0 };
+    uint8_t area[SMM_SIZE] = { 0 }, narrow[SMM_SIZE];
     log_printf(LOG_INT, "%u: SMI at %04x:%016" PRIx64 "\n", cpu->vcpu.index, cpu->seg[SEG_CS].sel, cpu->regs[R_RIP]);
     smm_save(cpu, area);
     cpu->smm = true;
     cpu->nmi_blocked = true;
-    address_space_write(x86_as(cpu), cpu->smbase + SMM_AREA, area, sizeof(area));
+    if (smm_is_narrow(cpu)) {
+        smm32_convert(narrow, area, true);
+    }
+    address_space_write(x86_as(cpu), cpu->smbase + SMM_AREA, smm_is_narrow(cpu) ? narrow : area, SMM_SIZE);
     smm_enter_state(cpu);
     cpu->int_shadow = false;
     cpu->dbg_hits = 0;
@@ -162,8 +218,12 @@ void op_rsm(X86Cpu *cpu, const Insn *i)
         op_ud(cpu, i);
         return;
     }
-    uint8_t area[SMM_SIZE];
+    uint8_t area[SMM_SIZE], narrow[SMM_SIZE];
     address_space_read(x86_as(cpu), cpu->smbase + SMM_AREA, area, sizeof(area));
+    if (smm_is_narrow(cpu)) {
+        memcpy(narrow, area, sizeof(narrow));
+        smm32_convert(area, narrow, false);
+    }
     if (!smm_valid(cpu, area)) {
         log_guest(LOG_GUEST_ERROR, "RSM: the saved state is not valid; shutdown\n");
         exc_shutdown(cpu);

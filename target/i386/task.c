@@ -177,7 +177,7 @@ static void task_commit(X86Cpu *cpu, const SegDesc *d, uint16_t sel, const TaskL
     cpu->dr[7] &= ~(uint64_t)0x155; /* local enables */
     if (l->size == 4 && (cpu->cr0 & CR0_PG)) {
         cpu->cr3 = t->cr3;
-        tlb_flush_nonglobal(cpu);
+        tlb_switch(cpu, false);
         if ((cpu->cr4 & CR4_PAE) && !mmu_load_pdptes(cpu, cpu->cr3)) {
             memset(cpu->pdpte, 0, sizeof(cpu->pdpte)); /* bad ones: nothing is mapped */
         }

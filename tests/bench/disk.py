@@ -40,6 +40,11 @@ def ide_reads_raw(emulator):
     return ide_reads(emulator, "raw")
 
 
+def ide_reads_qcow2(emulator):
+    return ide_reads(emulator, "qcow2")
+
+
 MEASUREMENTS = [
     ("random 4 KiB reads through IDE, raw", "disk", "us", ide_reads_raw, 3, 1.2),
+    ("random 4 KiB reads through IDE, qcow2", "disk", "us", ide_reads_qcow2, 3, 1.2),
 ]

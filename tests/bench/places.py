@@ -13,11 +13,11 @@ RHEA = os.environ.get("RHEA", f"{BUILD}/rhea-system-x86_64")
 QEMU = "qemu-system-x86_64"
 KERNEL, INITRAMFS = "build/guest/cloud.vmlinuz", "build/guest/cloud.cpio"
 ROOT = f"{BUILD}/bench/root"
-ANSWER = re.compile(r"^@(result|missing|failed|unknown) (\S+)(?: ([0-9a-f]{16}) (\d+))?\r?\n", re.M)
+ANSWER = re.compile(r"^@(result|missing|failed|unknown) (\S+)(?: ([0-9a-f]{16}) (\d+) (\d+))?\r?\n", re.M)
 # The guest's clock and the host's must agree about a run, but for the time that the serial line takes.
 CLOCK_SLACK, CLOCK_RATIO = 0.5, 0.1
 
-Run = collections.namedtuple("Run", "checksum seconds cpu")  # seconds by the clock of the place; CPU seconds of the process
+Run = collections.namedtuple("Run", "checksum seconds cpu")  # by the clock of the place; by the host's CPU clock
 
 
 class Broken(Exception):
@@ -109,6 +109,7 @@ class Guest:
         if not match[0].startswith("@start"):
             raise Broken(match[0].strip())
         cpu, start = self.console.cpu(), time.monotonic()
+        self.console.send("go\n")
         self.console.read_until(rf"^@stop {program}\r?\n", limit)
         cpu, took = self.console.cpu() - cpu, time.monotonic() - start
         match = self.console.read_until(ANSWER, limit)
@@ -143,7 +144,7 @@ class Native:
             raise Missing(program)
         if match[1] != "result":
             raise Broken(match[0].strip())
-        return Run(match[3], int(match[4]) / 1e9, int(match[4]) / 1e9 * copies)
+        return Run(match[3], int(match[4]) / 1e9, int(match[5]) / 1e9)
 
     def close(self):
         pass

@@ -78,10 +78,11 @@ class Programs:
                 print(f"    no time for more rounds (--budget {self.options.budget})", flush=True)
                 break
 
-    def seconds(self, name, who, copies):
+    def seconds(self, name, who, copies, cpu=None):
         """The median, by the chosen clock; None where the program did not run."""
+        cpu = self.options.cpu_time if cpu is None else cpu
         runs = self.runs.get((name, who, copies))
-        return statistics.median(run.cpu if self.options.cpu_time else run.seconds for run in runs) if runs else None
+        return statistics.median(run.cpu if cpu else run.seconds for run in runs) if runs else None
 
     def spread(self, name, who, copies):
         """How far the runs lie apart: (most - least) / median."""
@@ -97,6 +98,8 @@ class Programs:
                 row[who], row["spread-" + who] = self.seconds(name, who, 1), self.spread(name, who, 1)
                 row["runs-" + who] = [run._asdict() for run in self.runs.get((name, who, 1), [])]
             row["ratio"] = row["qemu"] / row["rhea"] if row["qemu"] and row["rhea"] else None
+            both = [self.seconds(name, who, 1, cpu=True) for who in ("qemu", "rhea")]
+            row["cpu-ratio"] = both[0] / both[1] if all(both) else None
             for who in ("qemu", "rhea"):
                 row["slowdown-" + who] = row[who] / row["native"] if row[who] and row["native"] else None
             rows.append(row)

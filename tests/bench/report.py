@@ -21,11 +21,12 @@ def print_single(rows):
 
 
 def print_programs(rows, summaries):
-    print(f"\n{'seconds':14}{'native':>9}{'QEMU':>9}{'Rhea':>9}   {'QEMU/Rhea':>9}   {'QEMU/nat.':>9}{'Rhea/nat.':>10}  spread QEMU, Rhea")
+    print(f"\n{'seconds':14}{'native':>9}{'QEMU':>9}{'Rhea':>9}   {'QEMU/Rhea':>9}{'(CPU)':>8}   "
+          f"{'QEMU/nat.':>9}{'Rhea/nat.':>10}  spread QEMU, Rhea")
     for line in summaries:
         for row in [row for row in rows if row["group"] == line["group"]]:
             print(f"{row['name']:14}{text_of(row['native']):>9}{text_of(row['qemu']):>9}{text_of(row['rhea']):>9}   "
-                  f"{text_of(row['ratio'], 2):>9}   {text_of(row['slowdown-qemu'], 1):>9}{text_of(row['slowdown-rhea'], 1):>10}"
+                  f"{text_of(row['ratio'], 2):>9}{text_of(row['cpu-ratio'], 2):>8}   {text_of(row['slowdown-qemu'], 1):>9}{text_of(row['slowdown-rhea'], 1):>10}"
                   f"  {row['spread-qemu']:4.0%} {row['spread-rhea']:4.0%}  {'; '.join(note[:80] for note in row['notes'])}")
         print(f"  {line['title']}: geometric mean {line['mean']:.2f} (bar {line['mean_bar']:g}), least {line['least']:.2f} "
               f"(bar {line['least_bar']:g}): {verdict(line['met'])}; slowdown to native: QEMU {text_of(line['slowdown-qemu'], 1)}, "

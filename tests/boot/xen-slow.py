@@ -1,12 +1,13 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Xen (package xen-hypervisor-4.17-amd64) by multiboot, its modules Debian's amd64 installer kernel and initramfs: a shell in
-dom0, where the kernel says that it runs on Xen."""
+"""Xen (package xen-hypervisor-4.17-amd64) by multiboot: with Debian's amd64 installer kernel and initramfs as its modules a shell in
+dom0, where the kernel says that it runs on Xen; and Debian itself as dom0, from its root file system on an IDE disk, to a shell."""
 import gzip
 import os
 import shutil
+import subprocess
 
-from machine import BUILD, Machine, need, run_cases
+from machine import BUILD, Machine, need, run_cases, skip
 
 GUEST = os.path.join(os.path.dirname(os.path.abspath(__file__)), "../../build/guest")
 HOW = "scripts/guest/fetch xen-hypervisor-4.17-amd64 debian-installer-12-netboot-amd64 fetches it, where a source can be reached"
@@ -14,14 +15,24 @@ INSTALLER = GUEST + "/debian-installer-12-netboot-amd64/usr/lib/debian-installer
 XEN = BUILD + "/test-logs/xen.elf"
 
 
-def dom0_shell():
+IMAGE = BUILD + "/test-logs/xen-debian.img"
+
+
+def unpack_xen():
     packed = need(GUEST + "/xen-hypervisor-4.17-amd64/boot/xen-4.17-amd64.gz", HOW)
-    kernel, initrd = need(INSTALLER + "linux", HOW), need(INSTALLER + "initrd.gz", HOW)
     os.makedirs(os.path.dirname(XEN), exist_ok=True)
     with gzip.open(packed) as source, open(XEN, "wb") as target:
         shutil.copyfileobj(source, target)
-    with Machine("-kernel", XEN, "-initrd", f"{kernel} console=hvc0 rdinit=/bin/sh,{initrd}", "-net", "none",
-                 "-append", "console=com1 com1=115200,8n1 loglvl=all noreboot dom0_mem=640M", memory=1024) as machine:
+
+
+def xen(modules, *arguments):
+    return Machine("-kernel", XEN, "-initrd", modules, "-net", "none", "-append",
+                   "console=com1 com1=115200,8n1 loglvl=all noreboot dom0_mem=640M", *arguments, memory=1024)
+
+
+def dom0_shell():
+    kernel, initrd = need(INSTALLER + "linux", HOW), need(INSTALLER + "initrd.gz", HOW)
+    with xen(f"{kernel} console=hvc0 rdinit=/bin/sh,{initrd}") as machine:
         machine.expect(r"\(XEN\) Xen version 4\.17", 120)
         machine.expect(r"\(XEN\) \*\*\* Serial input to DOM0", 300)
         machine.expect(r"Hypervisor detected: Xen PV", 300)
@@ -34,8 +45,32 @@ def dom0_shell():
         machine.expect_exit(0)
 
 
+def debian_as_dom0():
+    kernel, initrd = need(GUEST + "/full.vmlinuz", "make guest-kernels"), need(GUEST + "/full.cpio", "make guest-kernels")
+    made = subprocess.run([os.path.join(os.path.dirname(os.path.abspath(__file__)), "make-debian-image"), IMAGE], check=False).returncode
+    if made in (3, 4):
+        skip("no Debian image: " + {3: "no package source can be reached", 4: "debootstrap needs root"}[made])
+    with xen(f"{kernel} console=hvc0 rdinit=/bin/sh,{initrd}", "-drive", f"file={IMAGE},format=raw,index=0,media=disk") as machine:
+        machine.expect(r"Hypervisor detected: Xen PV", 400)
+        machine.expect(r"Run /bin/sh as init process", 900)
+        machine.expect(r"# ", 120)
+        machine.send("sh /etc/rc\n")
+        machine.expect(r"This is Linux", 300)
+        machine.send("busybox mount /dev/sda1 /mnt && exec busybox switch_root /mnt /sbin/init\n")
+        machine.expect(r"rhea-guest login: ", 2400)
+        machine.send("root\n")
+        machine.expect(r"root@rhea-guest:~# ", 600)
+        machine.send("systemd-detect-virt; cat /sys/hypervisor/type /sys/hypervisor/properties/features | head -1; findmnt -n -o SOURCE /\n")
+        machine.expect(r"^xen$", 300)
+        machine.expect(r"^/dev/sda1$", 300)
+        machine.hmp("quit")
+        machine.expect_exit(0)
+
+
+unpack_xen()
 try:
-    run_cases(dom0_shell)
+    run_cases(dom0_shell, debian_as_dom0)
 finally:
-    if os.path.exists(XEN):
-        os.unlink(XEN)
+    for path in (XEN, IMAGE):
+        if os.path.exists(path):
+            os.unlink(path)

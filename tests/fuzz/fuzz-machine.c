@@ -75,7 +75,7 @@ static Blk *fuzz_drive(const char *interface, unsigned index, bool cdrom, uint64
     return d->blk;
 }
 
-Machine *fuzz_machine_new(bool drives)
+Machine *fuzz_machine_new_vga(bool drives, const char *vga)
 {
     static bool once;
     Error *err = NULL;
@@ -83,7 +83,7 @@ Machine *fuzz_machine_new(bool drives)
         .ram_size = FUZZ_RAM,
         .topo = { .sockets = 2, .dies = 1, .cores = 1, .threads = 1, .cpus = 2, .max_cpus = 2 },
         .boot_order = "cad", .boot_menu_timeout_ms = -1, .boot_reboot_timeout_ms = -1,
-        .default_devices = true, .graphics = true, .hpet = true, .acpi = true, .smm = true, .vga = "std",
+        .default_devices = true, .graphics = true, .hpet = true, .acpi = true, .smm = true, .vga = vga,
         .rtc_clock = CLOCK_KIND_VIRTUAL, .name = "fuzz",
         .has_floppy_drive = { true, true },
     };
@@ -112,6 +112,11 @@ Machine *fuzz_machine_new(bool drives)
     }
     machine_reset(m);
     return m;
+}
+
+Machine *fuzz_machine_new(bool drives)
+{
+    return fuzz_machine_new_vga(drives, "std");
 }
 
 void fuzz_machine_free(Machine *m)

@@ -22,6 +22,7 @@ uint64_t fuzz_env(const char *name, uint64_t def);
 
 /* Big lock is taken and kept.  @drives: files are made and attached to all IDE and floppy connectors. */
 Machine *fuzz_machine_new(bool drives);
+Machine *fuzz_machine_new_vga(bool drives, const char *vga); /* with another graphics card than the usual one */
 void fuzz_machine_free(Machine *m);
 
 /* One I/O range of an address space. */

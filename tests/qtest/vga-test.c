@@ -2,6 +2,7 @@
 /* VGA core and the standard VGA card: planes and write modes, DAC, VBE, and pictures as screendump writes them. */
 #include "util/osdep.h"
 #include "tests/qtest/libqtest.h"
+#include "tests/qtest/vga-model.h"
 #include "tests/unit/test.h"
 
 enum { SEQ = 0x3c4, GFX = 0x3ce, CRTC = 0x3d4, ATTR = 0x3c0, WINDOW = 0xa0000, VBE = 0x1ce, VGA_DEVFN = 0x10 };
@@ -245,6 +246,8 @@ TEST(vbe_picture)
 
     qtest_pci_write(t, 0, VGA_DEVFN, 0x10, 0xe0000000, 4);
     qtest_pci_write(t, 0, VGA_DEVFN, 0x04, 3, 2);
+    qtest_inb(t, 0x3da);
+    qtest_outb(t, ATTR, 0x20); /* video on */
     vbe(t, 1, 640);
     vbe(t, 2, 480);
     vbe(t, 3, 32);
@@ -320,5 +323,334 @@ TEST(text_picture)
     }
     CHECK_EQ(pixel(p, w, 26, 40), 0);
     g_free(p);
+    qtest_end(t);
+}
+
+/* --- pictures of every kind of mode against a plain model ------------------------------------------------------------------- */
+
+typedef struct Kind {
+    const char *name;
+    uint8_t misc, seq[5], gfx[9], crtc[25], attr_mode, pan, select;
+} Kind;
+
+/* Registers as IBM's BIOS sets them, and what programs made of those. */
+#define TEXT80 { 0x5f, 0x4f, 0x50, 0x82, 0x55, 0x81, 0xbf, 0x1f, 0x00, 0x4f, 0x0d, 0x0e, 0x00, 0x00, 0x00, 0xa3, 0x9c, 0x0e, \
+    0x8f, 0x28, 0x1f, 0x96, 0xb9, 0xa3, 0xff }
+static const Kind kinds[] = {
+    { "text 80x25, 9 dots", 0x67, { 3, 0x00, 3, 0, 2 }, { 0, 0, 0, 0, 0, 0x10, 0x0e, 0, 0xff }, TEXT80, 0x0c, 8, 0 },
+    { "text, 8 dots, no blinking, two fonts", 0x63, { 3, 0x01, 3, 0x34, 2 }, { 0, 0, 0, 0, 0, 0x10, 0x0e, 0, 0xff }, TEXT80,
+      0x04, 0, 0 },
+    { "text, panned, preset row, skew, split", 0x67, { 3, 0x00, 3, 0x09, 2 }, { 0, 0, 0, 0, 0, 0x10, 0x0e, 0, 0xff },
+      { 0x5f, 0x4f, 0x50, 0x82, 0x55, 0x81, 0xbf, 0x0f, 0x25, 0x0d, 0x03, 0x29, 0x12, 0x34, 0x12, 0xa3, 0x9c, 0x0e, 0x8f, 0x33,
+      0x1f, 0x96, 0xb9, 0xa3, 0xc0 }, 0x08, 3, 0 },
+    { "text 40x25, monochrome attributes", 0x66, { 3, 0x08, 3, 0, 2 }, { 0, 0, 0, 0, 0, 0x10, 0x0a, 0, 0xff },
+      { 0x2d, 0x27, 0x28, 0x90, 0x2b, 0xa0, 0xbf, 0x1f, 0x00, 0x4f, 0x0d, 0x0e, 0x00, 0x00, 0x00, 0x13, 0x9c, 0x8e, 0x8f, 0x14,
+      0x0d, 0x96, 0xb9, 0xa3, 0xff }, 0x0e, 8, 0 },
+    { "CGA 320x200x4", 0x63, { 3, 0x09, 3, 0, 2 }, { 0, 0, 0, 0, 0, 0x30, 0x0f, 0, 0xff },
+      { 0x2d, 0x27, 0x28, 0x90, 0x2b, 0x80, 0xbf, 0x1f, 0x00, 0xc1, 0, 0, 0, 0, 0, 0, 0x9c, 0x8e, 0x8f, 0x14, 0x00, 0x96, 0xb9,
+      0xa2, 0xff }, 0x01, 0, 0 },
+    { "CGA 640x200x2", 0x63, { 3, 0x01, 1, 0, 6 }, { 0, 0, 0, 0, 0, 0x00, 0x0d, 0, 0xff },
+      { 0x5f, 0x4f, 0x50, 0x82, 0x54, 0x80, 0xbf, 0x1f, 0x00, 0xc1, 0, 0, 0, 0, 0, 0, 0x9c, 0x8e, 0x8f, 0x28, 0x00, 0x96, 0xb9,
+      0xc2, 0xff }, 0x01, 0, 0 },
+    { "Hercules-like four-way interleave", 0x63, { 3, 0x01, 1, 0, 6 }, { 0, 0, 0, 0, 0, 0x00, 0x09, 0, 0xff },
+      { 0x5f, 0x4f, 0x50, 0x82, 0x54, 0x80, 0xbf, 0x1f, 0x00, 0x43, 0, 0, 0, 0, 0, 0, 0x9c, 0x8e, 0x8f, 0x2d, 0x00, 0x96, 0xb9,
+      0xc0, 0xff }, 0x01, 0, 0 },
+    { "EGA 320x200x16", 0x63, { 3, 0x09, 15, 0, 6 }, { 0, 0, 0, 0, 0, 0x00, 0x05, 0x0f, 0xff },
+      { 0x2d, 0x27, 0x28, 0x90, 0x2b, 0x80, 0xbf, 0x1f, 0x00, 0xc0, 0, 0, 0, 0, 0, 0, 0x9c, 0x8e, 0x8f, 0x14, 0x00, 0x96, 0xb9,
+      0xe3, 0xff }, 0x01, 0, 0 },
+    { "VGA 640x480x16, panned and split with and without compatibility", 0xe3, { 3, 0x01, 15, 0, 6 }, { 0, 0, 0, 0, 0, 0x00,
+      0x05, 0x0f, 0xff },
+      { 0x5f, 0x4f, 0x50, 0x82, 0x54, 0x80, 0x0b, 0x3e, 0x40, 0x00, 0, 0, 0x20, 0x01, 0, 0, 0xea, 0x8c, 0xdf, 0x51, 0x00, 0xe7,
+      0x04, 0xe3, 0x20 }, 0x21, 5, 0 },
+    { "VGA 640x480x16, split that pans too", 0xe3, { 3, 0x01, 15, 0, 6 }, { 0, 0, 0, 0, 0, 0x00, 0x05, 0x0f, 0xff },
+      { 0x5f, 0x4f, 0x50, 0x82, 0x54, 0x80, 0x0b, 0x2e, 0x20, 0x00, 0, 0, 0x20, 0x01, 0, 0, 0xea, 0x8c, 0xdf, 0x28, 0x00, 0xe7,
+      0x04, 0xe3, 0xc8 }, 0x81, 7, 0x0b },
+    { "mode 13h", 0x63, { 3, 0x01, 15, 0, 14 }, { 0, 0, 0, 0, 0, 0x40, 0x05, 0x0f, 0xff },
+      { 0x5f, 0x4f, 0x50, 0x82, 0x54, 0x80, 0xbf, 0x1f, 0x00, 0x41, 0, 0, 0, 0, 0, 0, 0x9c, 0x8e, 0x8f, 0x28, 0x40, 0x96, 0xb9,
+      0xa3, 0xff }, 0x41, 0, 0 },
+    { "mode X 320x240, odd stride, panned", 0xe3, { 3, 0x01, 15, 0, 6 }, { 0, 0, 0, 0, 0, 0x40, 0x05, 0x0f, 0xff },
+      { 0x5f, 0x4f, 0x50, 0x82, 0x54, 0x80, 0x0d, 0x3e, 0x00, 0x41, 0, 0, 0x40, 0x17, 0, 0, 0xea, 0x8c, 0xdf, 0x2b, 0x00, 0xe7,
+      0x06, 0xe3, 0xff }, 0x41, 4, 0 },
+    { "nibbles, two pixels a byte", 0xe3, { 3, 0x01, 15, 0, 6 }, { 0, 0, 0, 0, 0, 0x40, 0x05, 0x0f, 0xff },
+      { 0x5f, 0x4f, 0x50, 0x82, 0x54, 0x80, 0x0b, 0x3e, 0x00, 0x40, 0, 0, 0, 0, 0, 0, 0xea, 0x8c, 0xdf, 0x28, 0x00, 0xe7, 0x04,
+      0xe3, 0xff }, 0x01, 0, 0 },
+    { "switched off", 0x63, { 3, 0x21, 15, 0, 14 }, { 0, 0, 0, 0, 0, 0x40, 0x05, 0x0f, 0xff },
+      { 0x5f, 0x4f, 0x50, 0x82, 0x54, 0x80, 0xbf, 0x1f, 0x00, 0x41, 0, 0, 0, 0, 0, 0, 0x9c, 0x8e, 0x8f, 0x28, 0x40, 0x96, 0xb9,
+      0xa3, 0xff }, 0x41, 0, 0 },
+};
+
+static uint32_t model_seed = 12345;
+
+static uint8_t model_rnd(void)
+{
+    model_seed = model_seed * 1664525 + 1013904223;
+    return (uint8_t)(model_seed >> 24);
+}
+
+/* Random planes and colours, through the ports and the window, and into the model. */
+static void fill(QTest *t, VgaModel *m)
+{
+    planar(t);
+    for (unsigned p = 0; p < 4; p++) {
+        for (unsigned k = 0; k < 65536; k++) {
+            m->plane[p][k] = model_rnd();
+        }
+        reg(t, SEQ, 2, (uint8_t)(1 << p));
+        qtest_write(t, WINDOW, m->plane[p], 65536);
+    }
+    qtest_outb(t, 0x3c8, 0);
+    for (unsigned k = 0; k < 768; k++) {
+        m->dac[k / 3][k % 3] = model_rnd() & 63;
+        qtest_outb(t, 0x3c9, m->dac[k / 3][k % 3]);
+    }
+}
+
+static void program(QTest *t, const Kind *k, VgaModel *m)
+{
+    uint16_t crtc = k->misc & 1 ? 0x3d4 : 0x3b4, status = crtc + 6;
+
+    m->misc = k->misc;
+    memcpy(m->seq, k->seq, sizeof(m->seq));
+    memcpy(m->gfx, k->gfx, sizeof(m->gfx));
+    memcpy(m->crtc, k->crtc, sizeof(m->crtc));
+    m->dac_mask = 0xff;
+    qtest_outb(t, 0x3c6, 0xff);
+    qtest_outb(t, 0x3c2, k->misc);
+    for (uint8_t i = 0; i < 5; i++) {
+        reg(t, SEQ, i, k->seq[i]);
+    }
+    for (uint8_t i = 0; i < 9; i++) {
+        reg(t, GFX, i, k->gfx[i]);
+    }
+    reg(t, crtc, 0x11, 0);
+    for (uint8_t i = 0; i < 25; i++) {
+        reg(t, crtc, i, k->crtc[i]);
+    }
+    qtest_inb(t, status);
+    for (uint8_t i = 0; i < 21; i++) {
+        m->attr[i] = i < 16 ? model_rnd() & 63 : i == 16 ? k->attr_mode : i == 18 ? 15 : i == 19 ? k->pan : i == 20 ? k->select : 0;
+        qtest_outb(t, ATTR, i);
+        qtest_outb(t, ATTR, m->attr[i]);
+    }
+    qtest_outb(t, ATTR, 0x20);
+}
+
+static void compare(QTest *t, const Kind *k, const VgaModel *m)
+{
+    int w, h, mw, mh;
+    uint8_t *p = screendump(t, &w, &h);
+
+    vga_model_size(m, &mw, &mh);
+    if (w != mw || h != mh) {
+        TEST_FAIL("%s: %d x %d, not %d x %d", k->name, w, h, mw, mh);
+    }
+    for (int y = 0; y < h; y++) {
+        for (int x = 0; x < w; x++) {
+            if (pixel(p, w, x, y) != vga_model_pixel(m, x, y)) {
+                TEST_FAIL("%s: pixel %d, %d is %06x, not %06x", k->name, x, y, pixel(p, w, x, y), vga_model_pixel(m, x, y));
+            }
+        }
+    }
+    g_free(p);
+}
+
+TEST(every_kind_of_mode)
+{
+    VgaModel *m = g_new0(VgaModel, 1);
+    QTest *t = start();
+
+    fill(t, m);
+    for (size_t i = 0; i < G_N_ELEMENTS(kinds); i++) {
+        program(t, &kinds[i], m);
+        m->cursor_phase = true; /* the clock stands at 0 */
+        m->blink_phase = false;
+        compare(t, &kinds[i], m);
+    }
+    qtest_end(t);
+    g_free(m);
+}
+
+/* Cursor and blinking characters, half a second after the other, and what changes in memory while the picture is on. */
+TEST(blinking_and_changes)
+{
+    VgaModel *m = g_new0(VgaModel, 1);
+    QTest *t = start();
+    int64_t half;
+
+    fill(t, m);
+    program(t, &kinds[0], m);
+    /* 100 characters of 9 dots a line, 449 lines, 28.322 MHz: 70.09 frames a second; 16 frames on, 16 off */
+    half = 16 * 449 * (100 * 9 * (int64_t)1000000000 / 28322000);
+    for (int k = 1; k < 5; k++) {
+        qtest_clock_set(t, half * k + half / 2);
+        m->cursor_phase = k % 2 == 0;
+        m->blink_phase = k / 2 % 2;
+        compare(t, &kinds[0], m);
+        for (int n = 0; n < 20; n++) { /* text and a line of a font */
+            unsigned at = (unsigned)(model_rnd() << 4 | model_rnd() >> 4) & ~1u;
+            uint8_t code = model_rnd();
+
+            qtest_writeb(t, 0xb8000 + at, code);
+            m->plane[0][at] = code;
+        }
+        reg(t, SEQ, 2, 4);
+        reg(t, SEQ, 4, 6);
+        reg(t, GFX, 5, 0);
+        reg(t, GFX, 6, 4);
+        qtest_writeb(t, WINDOW + 0x41 * 32 + 3, (uint8_t)k);
+        m->plane[2][0x41 * 32 + 3] = (uint8_t)k;
+        for (uint8_t i = 2; i < 5; i++) {
+            reg(t, SEQ, i, kinds[0].seq[i]);
+        }
+        reg(t, GFX, 5, kinds[0].gfx[5]);
+        reg(t, GFX, 6, kinds[0].gfx[6]);
+        compare(t, &kinds[0], m);
+    }
+    qtest_end(t);
+    g_free(m);
+}
+
+/* 8 bits a component, set with the VBE interface, and the pixel mask. */
+TEST(dac_widths)
+{
+    QTest *t = start();
+    int w, h;
+
+    qtest_pci_write(t, 0, VGA_DEVFN, 0x10, 0xe0000000, 4);
+    qtest_pci_write(t, 0, VGA_DEVFN, 0x04, 3, 2);
+    qtest_inb(t, 0x3da);
+    qtest_outb(t, ATTR, 0x20);
+    vbe(t, 1, 640);
+    vbe(t, 2, 480);
+    vbe(t, 3, 8);
+    vbe(t, 4, 0x41);
+    qtest_outb(t, 0x3c8, 7);
+    qtest_outb(t, 0x3c9, 0x2a);
+    qtest_outb(t, 0x3c9, 0x15);
+    qtest_outb(t, 0x3c9, 0x3f);
+    qtest_writeb(t, 0xe0000000, 0xf7);
+    qtest_outb(t, 0x3c6, 0x0f);
+    uint8_t *p = screendump(t, &w, &h);
+    CHECK_EQ(pixel(p, w, 0, 0), 0xaa55ff);
+    g_free(p);
+    vbe(t, 4, 0x41 | 0x20);
+    p = screendump(t, &w, &h);
+    CHECK_EQ(pixel(p, w, 0, 0), 0x2a153f);
+    g_free(p);
+    qtest_end(t);
+}
+
+/* EDID behind BAR 2: header, checksum, the preferred mode of the properties. */
+TEST(edid)
+{
+    static const uint8_t head[8] = { 0x00, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x00 };
+    static const struct { const char *device; unsigned x, y; } cases[] = {
+        { "VGA,addr=06.0", 1280, 800 }, { "VGA,addr=06.0,xres=1920,yres=1080", 1920, 1080 },
+        { "bochs-display,addr=06.0,xres=800,yres=600", 800, 600 }, { "secondary-vga,addr=06.0", 1280, 800 },
+        { "VGA,addr=06.0,edid=off", 0, 0 },
+    };
+
+    for (size_t i = 0; i < G_N_ELEMENTS(cases); i++) {
+        QTest *t = qtest_start("-M pc -m 32M -vga none -device %s,romfile=", cases[i].device);
+        uint8_t e[128], sum = 0;
+
+        qtest_pci_write(t, 0, 0x30, 0x18, 0xe8000000, 4);
+        qtest_pci_write(t, 0, 0x30, 0x04, 2, 2);
+        qtest_read(t, 0xe8000000, e, sizeof(e));
+        for (size_t k = 0; k < sizeof(e); k++) {
+            sum = (uint8_t)(sum + e[k]);
+        }
+        CHECK_EQ(sum, 0);
+        CHECK_EQ(e[54 + 2] | (e[54 + 4] >> 4) << 8, cases[i].x);
+        CHECK_EQ(e[54 + 5] | (e[54 + 7] >> 4) << 8, cases[i].y);
+        CHECK(!cases[i].x || !memcmp(e, head, 8));
+        CHECK_EQ(qtest_readw(t, 0xe8000500), 0xb0c5);
+        CHECK_EQ(qtest_readl(t, 0xe8000600), 8);
+        qtest_writel(t, 0xe8000604, 0xbebebebe);
+        CHECK_EQ(qtest_readl(t, 0xe8000604), 0xbebebebe);
+        qtest_end(t);
+    }
+}
+
+/* All depths of VBE with a virtual screen, seen through an offset; 4 bits a pixel are four planes. */
+static uint32_t vbe_model(const uint8_t *memory, const uint8_t (*dac)[3], unsigned bits, unsigned stride, unsigned x, unsigned y)
+{
+    const uint8_t *p = memory + (size_t)y * stride + (size_t)x * ((bits + 7) / 8);
+    unsigned word = (unsigned)p[0] | (unsigned)p[1] << 8, index = p[0], r, g, b;
+
+    switch (bits) {
+    case 15:
+        r = word >> 10 & 31, g = word >> 5 & 31, b = word & 31;
+        return (r * 8 + r / 4) << 16 | (g * 8 + g / 4) << 8 | (b * 8 + b / 4);
+    case 16:
+        r = word >> 11, g = word >> 5 & 63, b = word & 31;
+        return (r * 8 + r / 4) << 16 | (g * 4 + g / 16) << 8 | (b * 8 + b / 4);
+    case 24: case 32: return (uint32_t)p[2] << 16 | (uint32_t)p[1] << 8 | p[0];
+    case 4:
+        index = 0;
+        for (unsigned k = 0; k < 4; k++) {
+            index |= (memory[((size_t)y * stride + x / 8) * 4 + k] >> (7 - x % 8) & 1u) << k;
+        }
+        break;
+    default: break;
+    }
+    return (dac[index][0] * 4u + dac[index][0] / 16u) << 16 | (dac[index][1] * 4u + dac[index][1] / 16u) << 8 |
+           (dac[index][2] * 4u + dac[index][2] / 16u);
+}
+
+TEST(vbe_pictures)
+{
+    static const struct { uint16_t bits, w, h, virt, x, y; } modes[] = {
+        { 8, 640, 480, 640, 0, 0 },    { 8, 320, 200, 1016, 13, 77 }, { 15, 640, 480, 648, 5, 1 },
+        { 16, 800, 600, 1024, 1, 2 },  { 24, 640, 400, 656, 3, 9 },   { 32, 1024, 768, 1024, 0, 100 },
+        { 4, 640, 480, 640, 0, 0 },    { 4, 320, 240, 1024, 13, 5 },
+    };
+    static uint8_t memory[4 * 1024 * 1024], dac[256][3];
+    QTest *t = start();
+    int w, h;
+
+    qtest_pci_write(t, 0, VGA_DEVFN, 0x10, 0xe0000000, 4);
+    qtest_pci_write(t, 0, VGA_DEVFN, 0x04, 3, 2);
+    for (size_t k = 0; k < sizeof(memory); k++) {
+        memory[k] = model_rnd();
+    }
+    qtest_outb(t, 0x3c6, 0xff);
+    qtest_outb(t, 0x3c8, 0);
+    for (unsigned k = 0; k < 768; k++) {
+        dac[k / 3][k % 3] = model_rnd() & 63;
+        qtest_outb(t, 0x3c9, dac[k / 3][k % 3]);
+    }
+    qtest_inb(t, 0x3da);
+    for (uint8_t k = 0; k < 19; k++) {
+        qtest_outb(t, ATTR, k);
+        qtest_outb(t, ATTR, k < 16 ? k : k == 18 ? 15 : 0);
+    }
+    qtest_outb(t, ATTR, 0x20);
+    for (size_t i = 0; i < G_N_ELEMENTS(modes); i++) {
+        unsigned stride = modes[i].bits == 4 ? modes[i].virt / 8u : modes[i].virt * ((modes[i].bits + 7u) / 8);
+
+        vbe(t, 4, 0);
+        vbe(t, 1, modes[i].w);
+        vbe(t, 2, modes[i].h);
+        vbe(t, 3, modes[i].bits);
+        vbe(t, 4, 0x41);
+        qtest_write(t, 0xe0000000, memory, sizeof(memory));
+        vbe(t, 6, modes[i].virt);
+        vbe(t, 8, modes[i].x);
+        vbe(t, 9, modes[i].y);
+        uint8_t *p = screendump(t, &w, &h);
+        CHECK_EQ(w, modes[i].w);
+        CHECK_EQ(h, modes[i].h);
+        for (int y = 0; y < h; y++) {
+            for (int x = 0; x < w; x++) {
+                uint32_t want = vbe_model(memory, dac, modes[i].bits, stride, (unsigned)x + modes[i].x, (unsigned)y + modes[i].y);
+
+                if (pixel(p, w, x, y) != want) {
+                    TEST_FAIL("%u bits: pixel %d, %d is %06x, not %06x", modes[i].bits, x, y, pixel(p, w, x, y), want);
+                }
+            }
+        }
+        g_free(p);
+    }
     qtest_end(t);
 }

@@ -24,6 +24,8 @@ MAY_INCLUDE = {
     "system/options.c": ["*"],
     "system/backends.c": ["*"],
     "system/displays.c": ["*"],
+    "system/optargs.c": ["migration/vmstate.h", "accel/accel.h", "ui/sdl.h"],
+    "system/optdisplay.c": ["ui/*"],
     "system/qtest.c": ["migration/vmstate.h", "accel/accel.h", "chardev/*"],  # a protocol's server, as a monitor is
     "target/": ["system/*", "migration/vmstate.h", "accel/*"],
     "accel/": ["system/*", "migration/vmstate.h", "target/i386/*"],
@@ -41,12 +43,15 @@ LIBRARIES = {
     "urcu*": ["system/*", "util/*"],
     "png.h": ["ui/*"],
     "pixman.h": ["ui/*"],
+    "zstd.h": ["block/qcow2-zstd*", "tests/*"],
+    "libdeflate.h": ["block/qcow2-deflate*"],
+    "nettle/*": ["block/cipher-nettle*"],
     "rfb/*": ["ui/vnc*"],
     "xkbcommon/*": ["ui/keymap-xkb.c"],
     "SDL*": ["ui/sdl*"],
     "curses.h": ["ui/curses*"],
     "zlib.h": ["block/*", "migration/*", "tests/*", "tools/*"],
-    "jansson.h": ["monitor/*", "system/*", "block/*", "tests/*"],
+    "jansson.h": ["monitor/*", "system/*", "block/*", "tests/*", "tools/*"],
 }
 FOLDERS = ["util", "block", "net", "audio", "chardev", "ui", "migration", "system", "target", "accel", "hw", "monitor", "gdb",
            "tools", "pc-bios", "tests", "scripts", "configure", "Makefile"]

@@ -266,6 +266,18 @@ TEST(errors)
     CHECK_EQ(ack(0), -1);
 }
 
+TEST(a_count_that_is_over_but_not_served_is_not_lost)
+{
+    setup();
+    wr(0, DCR, 0x0b); /* by 1 */
+    wr(0, LVT_TIMER, 0x55);
+    wr(0, TICR, 1000);
+    clock_virtual_set(clock_ns(CLOCK_KIND_VIRTUAL) + 5000); /* the main loop is late */
+    cpus[0].intc->tsc_changed(cpus[0].intc->opaque);
+    CHECK_EQ(ack(0), 0x55);
+    CHECK_EQ(timers_next_expiry(CLOCK_KIND_VIRTUAL), -1);
+}
+
 TEST(timer_modes)
 {
     setup();

@@ -147,6 +147,9 @@ TEST(random_io_writeback) { random_io("", true); }
 TEST(random_io_writethrough) { random_io(",cache=writethrough,detect-zeroes=on", true); }
 TEST(random_io_direct) { random_io(",cache=none", false); }
 TEST(random_io_direct_unaligned) { random_io(",cache=directsync", true); }
+TEST(random_io_uring) { random_io(",cache=none,aio=io_uring", false); }
+TEST(random_io_uring_buffered) { random_io(",aio=io_uring", true); }
+TEST(random_io_native) { random_io(",cache=none,aio=native", true); }
 TEST(random_io_unsafe_with_discard) { random_io(",cache=unsafe,discard=unmap,detect-zeroes=unmap", true); }
 TEST(random_io_overlay) { random_io(",snapshot=on", true); }
 
@@ -252,6 +255,49 @@ TEST(many_requests_drain_and_cancel)
     blk_drain_all();
     CHECK(finished >= 1000 * (N - BLK_MAX_INFLIGHT)); /* those that waited never ran */
     CHECK_EQ(finished / 1000 + finished % 1000, N);   /* and each completed once */
+    teardown();
+}
+
+/* 400 a second, and a tenth of a second's worth at once: nothing comes early, the rest in time. */
+TEST(limits_hold_requests_back)
+{
+    enum { N = 100 };
+    static uint8_t bufs[N][4096];
+    setup(4 * MiB);
+    Drive *d = open_raw(",throttling.iops-write=400");
+    int finished = 0;
+    gint64 start = g_get_monotonic_time();
+    for (unsigned i = 0; i < N; i++) {
+        struct iovec iov = { bufs[i], 4096 };
+        blk_writev(d->blk, i * 4096, &iov, 1, done_count, &finished);
+    }
+    while (finished < N) {
+        mainloop_iterate(false);
+    }
+    gint64 ms = (g_get_monotonic_time() - start) / 1000;
+    CHECK(ms >= 140 && ms < 3000); /* (100 - 40) / 400 s */
+    finished = 0;
+    struct iovec iov = { bufs[0], 4096 };
+    for (unsigned i = 0; i < N; i++) {
+        blk_writev(d->blk, 0, &iov, 1, done_count, &finished);
+    }
+    start = g_get_monotonic_time();
+    blk_drain(d->blk); /* who stops the machine does not wait for limits */
+    CHECK_EQ(finished, N);
+    CHECK((g_get_monotonic_time() - start) / 1000 < 140);
+    uint64_t none[6] = { 0 }, wrong[6] = { 5, 5 };
+    CHECK(drive_set_throttle(d, none, NULL));
+    CHECK(!drive_set_throttle(d, wrong, NULL));
+    drive_close_all();
+    CHECK(!open_drive("file=%s,format=raw,if=none,id=d,throttling.bps-total=1,throttling.bps-read=1", path));
+    CHECK(!open_drive("file=%s,format=raw,if=none,id=d,throttling.bps-total-max=1", path));
+    CHECK(!open_drive("file=%s,format=raw,if=none,id=d,throttling.bps-total=5,throttling.bps-total-max=4", path));
+    CHECK(!open_drive("file=%s,format=raw,if=none,id=d,iops_size=4096", path));
+    d = open_raw(",bps=100000,throttling.bps-total-max=200000,throttling.bps-total-max-length=3,throttling.group=g1");
+    GString *out = g_string_new(NULL);
+    drive_print_info(out);
+    CHECK(strstr(out->str, "bps=100000 bps_rd=0 bps_wr=0 bps_max=200000 ") && strstr(out->str, "group=g1"));
+    g_string_free(out, TRUE);
     teardown();
 }
 
@@ -381,7 +427,7 @@ TEST(formats_are_refused_by_name_and_never_forged)
     CHECK_EQ(blk_pwrite(d->blk, 0, head, 512), 0); /* format=raw: the guest may */
     drive_close_all();
     CHECK(!open_drive("file=%s,if=none,id=d", path));
-    CHECK(strstr(error_message(open_error), "qcow2"));
+    CHECK(strstr(error_message(open_error), "cluster"));
     CHECK(!open_drive("file=%s,if=none,id=d,format=vmdk", path));
     CHECK(strstr(error_message(open_error), "later"));
     CHECK(!open_drive("file=%s,if=none,id=d,format=rwa", path));
@@ -389,6 +435,23 @@ TEST(formats_are_refused_by_name_and_never_forged)
     d = open_raw("");
     CHECK_EQ(blk_pread(d->blk, 0, back, 512), 0);
     CHECK_MEM(back, head, 512);
+    teardown();
+}
+
+/* What a guest could have written into its raw disk must not open other files of the host. */
+TEST(a_guessed_format_names_no_other_files)
+{
+    setup(8192);
+    char *command = g_strdup_printf("qemu-img create -q -f qcow2 -u -b /etc/passwd -F raw %s 1M", path);
+    if (system(command) != 0) {
+        g_free(command);
+        teardown();
+        return; /* no qemu-img here */
+    }
+    g_free(command);
+    CHECK(!open_drive("file=%s,if=none,id=d", path));
+    CHECK(strstr(error_message(open_error), "/etc/passwd") && strstr(error_hint(open_error), "format=qcow2"));
+    CHECK(open_drive("file=%s,if=none,id=d,format=qcow2,readonly=on", path));
     teardown();
 }
 

@@ -12,10 +12,11 @@ enum { IDT = 0x4000, HANDLERS = 0x5000, GDT = 0x6000, TSS = 0x6800, STACK0 = 0x2
 static X86Cpu *guest;
 static uint8_t *ram_ptr;
 
+static MemRegion root, ram, io;
+static AddressSpace as, as_io;
+
 static void guest_create(void)
 {
-    static MemRegion root, ram, io;
-    static AddressSpace as, as_io;
     static const CpuTopology topo = { 1, 1, 1, 1, 1, 1 };
     Error *err = NULL;
 
@@ -43,6 +44,21 @@ static void guest_create(void)
     }
     guest = x86_cpu(v);
     ram_ptr = mem_ram_ptr(&ram);
+    bql_unlock();
+}
+
+void guest_free(void)
+{
+    bql_lock();
+    accel_current()->vcpu_destroy(&guest->vcpu);
+    target_ops.vcpu_free(&guest->vcpu);
+    guest = NULL;
+    address_space_destroy(&as);
+    address_space_destroy(&as_io);
+    mem_remove(&ram);
+    mem_destroy(&ram);
+    mem_destroy(&root);
+    mem_destroy(&io);
     bql_unlock();
 }
 

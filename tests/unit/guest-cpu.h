@@ -13,6 +13,7 @@
 #define GUEST_DATA 0x400000u
 
 X86Cpu *guest_new(void); /* the same one each time, reset, RAM cleared */
+void guest_free(void); /* at the end, for leak checkers */
 uint8_t *guest_ram(void);
 void guest_real(X86Cpu *cpu);   /* CS:IP = 0:7c00 */
 void guest_flat32(X86Cpu *cpu); /* protected mode, flat, paging off, CPL 0 */

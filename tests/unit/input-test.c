@@ -175,16 +175,16 @@ TEST(sendkey_refuses)
     check_refused("a", 60001, "a key cannot be held for 60001 ms; 1 to 60000 is the range", NULL);
     unsigned n = 0;
     while (input_sendkey("a", 1, NULL)) {
-        CHECK(++n <= 1000);
+        CHECK(++n <= 10000);
     }
-    CHECK_EQ(n, 256);
-    for (int i = 0; i < 1000; i++) {
+    CHECK_EQ(n, 4096);
+    for (int i = 0; i < 9000; i++) {
         run_until(2000 + i);
     }
-    CHECK_EQ(heard->len, 256 * 8);
+    CHECK_EQ(heard->len, 4096 * 8);
     CHECK(input_sendkey("a", 1, NULL));
-    run_until(4000);
-    run_until(5000);
+    run_until(11500);
+    run_until(12000);
     input_handler_remove(k);
 }
 

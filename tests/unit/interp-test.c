@@ -199,7 +199,7 @@ TEST(writes_to_watched_memory)
         cpu->regs[R_RIP] = GUEST_CODE;
         CHECK_EQ(guest_run(cpu, code, sizeof(code)), -1);
         CHECK_EQ(ld_le32(guest_ram() + GUEST_DATA), 2 * (round + 1));
-        const TlbEntry *e = &cpu->tlbs[tlb_index(cpu)][(GUEST_DATA >> 12) & (TLB_SIZE - 1)];
+        const TlbEntry *e = tlb_entry(cpu, GUEST_DATA);
         CHECK_EQ(e->write, (uint64_t)GUEST_DATA); /* fast from the second write on */
         CHECK(mem_take_dirty(&watched, DIRTY_DISPLAY, GUEST_DATA, 0x4000, &bits));
         CHECK_EQ(bits, 0x3);

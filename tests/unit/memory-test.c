@@ -6,6 +6,8 @@
 
 #include "tests/unit/test.h"
 
+#include <sys/eventfd.h>
+
 /* A device that writes down what its handlers are called with. */
 typedef struct Recorder {
     GString *log;
@@ -405,9 +407,63 @@ static void told_commit(MemListener *l, AddressSpace *space)
     g_string_append_printf(told, "%s ", space->name);
 }
 
+static uint64_t rung(int fd)
+{
+    uint64_t n = 0;
+    return read(fd, &n, sizeof(n)) == sizeof(n) ? n : 0;
+}
+
+TEST(doorbells_ring_instead_of_the_handler)
+{
+    int any = eventfd(0, EFD_NONBLOCK), seven = eventfd(0, EFD_NONBLOCK);
+    use(&ops_default, 0x10);
+    mem_add_ioeventfd(&io, 0, 4, false, 0, any);
+    mem_add_ioeventfd(&io, 4, 2, true, 7, seven);
+    CHECK_EQ(address_space_store(&as, 0x1000, 4, 1), MEM_OK);
+    CHECK_EQ(address_space_store(&as, 0x1000, 4, 2), MEM_OK);
+    CHECK_EQ(rung(any), 2);
+    CHECK_EQ(address_space_store(&as, 0x1004, 2, 7), MEM_OK);
+    CHECK_EQ(rung(seven), 1);
+    CHECK_STR(seen(), "");
+    address_space_store(&as, 0x1004, 2, 8); /* another value, another size: the handler's */
+    address_space_store(&as, 0x1000, 1, 1);
+    CHECK(*seen());
+    CHECK_EQ(rung(seven) + rung(any), 0);
+    mem_del_ioeventfd(&io, 0, 4, false, 0, any);
+    address_space_store(&as, 0x1000, 4, 1);
+    CHECK(*seen());
+    CHECK_EQ(rung(any), 0);
+    close(any);
+    close(seven);
+}
+
+static unsigned tracking_told;
+
+static void tracking_changed(MemListener *l, AddressSpace *space, RamBlock *ram)
+{
+    (void)l;
+    (void)space;
+    tracking_told += 1 + (atomic_load(&ram->tracking) != 0) * 16;
+}
+
+TEST(listeners_hear_who_watches)
+{
+    MemListener l = { .commit = told_commit, .tracking = tracking_changed };
+    MemRegion ram;
+    begin();
+    CHECK(mem_init_ram(&ram, "watched", 0x2000, NULL));
+    mem_listener_add(&as, &l);
+    mem_set_dirty_tracking(&ram, DIRTY_MIGRATION, true);
+    CHECK_EQ(tracking_told, 17);
+    mem_set_dirty_tracking(&ram, DIRTY_MIGRATION, false);
+    CHECK_EQ(tracking_told, 18);
+    mem_listener_remove(&as, &l);
+    mem_destroy(&ram);
+}
+
 TEST(listeners_hear_of_changes_once)
 {
-    MemListener l = { told_commit };
+    MemListener l = { .commit = told_commit };
     AddressSpace second;
     MemRegion a;
     begin();
@@ -443,7 +499,7 @@ TEST(spaces_that_show_the_same_share)
 {
     AddressSpace master;
     MemRegion box, window, ram;
-    MemListener l = { told_commit };
+    MemListener l = { .commit = told_commit };
     begin();
     mem_init_container(&box, "bus master", MEM_SIZE_MAX);
     mem_init_alias(&window, "window", &root, 0, MEM_SIZE_MAX);
@@ -477,7 +533,7 @@ static void move_on_commit(MemListener *l, AddressSpace *space)
 
 TEST(a_listener_may_change_the_tree)
 {
-    MemListener l = { move_on_commit };
+    MemListener l = { .commit = move_on_commit };
     use(&ops_byte, 0x10);
     mem_listener_add(&as, &l);
     mem_set_addr(&io, 0x2000);

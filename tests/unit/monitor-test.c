@@ -38,7 +38,7 @@ static const char *run(const char *line)
         out = g_string_new(NULL);
     }
     g_string_truncate(out, 0);
-    hmp_run_line(line, &cpu, NULL, out);
+    hmp_run_line(line, &cpu, NULL, NULL, out);
     return out->str;
 }
 

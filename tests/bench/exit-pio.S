@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* For `make bench-kvm`: 20,000 port accesses, each of which leaves the guest (the POST port, and reads of a free one). */
+#define GUEST_MODE MODE_LONG
+#include "tests/guest/guest.h"
+
+#define TURNS 10000
+
+guest_main:
+    mov $TURNS, %ecx
+1:  mov %cl, %al
+    out %al, $0x80
+    mov $0x2f0, %dx
+    in %dx, %al
+    dec %ecx
+    jnz 1b
+    cmp $0xff, %al
+    EXPECT_IF(e)
+    PASS

@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Between the files of the SDL display. */
+#ifndef UI_SDL_INT_H
+#define UI_SDL_INT_H
+
+#include "ui/console.h"
+#include "ui/display.h"
+#include "ui/sdl.h"
+#include "util/timer.h"
+
+#include <SDL.h>
+
+typedef struct SdlDisplay {
+    SdlConfig config;
+    SDL_Window *window;
+    SDL_Renderer *renderer;
+    SDL_Texture *texture;  /* the console's picture; NULL: none yet */
+    SDL_Cursor *cursor;    /* the guest's; NULL: none */
+    DisplayListener listener;
+    DisplayNotifier titles;
+    ConsoleNotifier consoles;
+    Surface surface;       /* of the shown console */
+    bool has_surface;
+    Timer poll;            /* SDL's events have no descriptor to wait for */
+    int64_t active_until_ns;
+    bool grabbed, full_screen, stale /* the window must be drawn anew */, user_sized;
+    bool hot_key;          /* the modifiers of hot keys went to a hot key */
+    int set_w, set_h;      /* the window's size as we set it last */
+    unsigned buttons;      /* INPUT_BTN_* */
+} SdlDisplay;
+
+/* sdl.c */
+void sdl_show(SdlDisplay *d, Console *c);
+void sdl_set_grab(SdlDisplay *d, bool on);
+void sdl_set_full_screen(SdlDisplay *d, bool on);
+void sdl_natural_size(SdlDisplay *d, double scale);
+SDL_Rect sdl_picture(SdlDisplay *d); /* where the picture is, in pixels of the renderer */
+/* sdl-input.c */
+void sdl_handle(SdlDisplay *d, const SDL_Event *e);
+/* sdl-keys-table.c: Linux input codes by SDL's scan codes (USB HID usages); 0: none */
+extern const uint8_t sdl_key_codes[SDL_NUM_SCANCODES];
+
+#endif
