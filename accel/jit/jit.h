@@ -112,7 +112,7 @@ typedef struct JitCpu {
     uint8_t epoch_way;
     uint64_t salt, salts[TLB_COUNT]; /* the last one given out; that of each way of looking at memory, 0: none */
     const uint8_t *page_thunks[JIT_PAGES][2]; /* called; mem.c */
-    struct { const JitSlot *slot; const JitBlock *block; unsigned off; } missed; /* the last access not in the TLB: compared, not followed */
+    struct { const JitSlot *slot; const JitBlock *block; unsigned off; } missed; /* the last TLB miss: compared, not followed */
     JitStats stats;
     GHashTable *called;      /* mnemonic -> count of C calls; with -d jit-stats */
     /* bytes of code that were written: any thread */

@@ -262,6 +262,7 @@ void jit_verify(JitCpu *j, JitBlock *b)
             verify_undo(v);
         }
         verify_guarded(v, verify_run_code, &v->code);
+        v->given_up |= cpu->jit_fault; /* a fault of the host's: the interpreter does that instruction anyway */
         j->stats.verified += !v->given_up;
         if (v->given_up || verify_same(v)) {
             verify_deliver(v);
