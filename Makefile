@@ -179,7 +179,7 @@ $(BUILD)/bench/root.cpio: $(BUILD)/tests/bench/bench tests/bench/guest/make-root
 
 .PHONY: test-programs fuzz-programs guests
 guests: $(GUESTS)
-test-programs: $(LINKED_TESTS) $(QTESTS) firmware
+test-programs: $(LINKED_TESTS) $(QTESTS) $(BUILD)/tests/fuzz/cpu-fuzz firmware
 fuzz-programs: $(FUZZ_TESTS) firmware
 
 # What must be installed for `make run` and for the tests. Where that cannot be, go on: tests that lack something are

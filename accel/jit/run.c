@@ -324,21 +324,18 @@ const uint8_t *jit_help_call_finish(X86Cpu *cpu, void *arg, uint64_t target)
 
 void jit_blocks(X86Cpu *cpu, JitCpu *j)
 {
-    if (G_UNLIKELY(cpu->jit_fault)) {
+    const uint8_t *code = j->verify || cpu->jit_fault ? NULL : quick_code(j, cpu);
+    JitBlock *b = code || cpu->jit_fault ? NULL : jit_next(j, cpu);
+
+    if (cpu->jit_fault) {
         cpu->jit_fault = false;
         interp_insn(cpu, j->interp);
-        return;
-    }
-    jit_fault_thread(j);
-    const uint8_t *code = j->verify ? NULL : quick_code(j, cpu);
-    JitBlock *b = code ? NULL : jit_next(j, cpu);
-
-    if (code) {
+    } else if (code || b) {
         j->stats.entered++;
-        j->enter(cpu, code);
-    } else if (b) {
-        j->stats.entered++;
-        if (G_UNLIKELY(j->verify)) {
+        jit_fault_thread(j);
+        if (code) {
+            j->enter(cpu, code);
+        } else if (G_UNLIKELY(j->verify)) {
             jit_verify(j, b);
         } else {
             j->enter(cpu, b->code);

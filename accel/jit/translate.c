@@ -7,7 +7,7 @@
 
 #define SCAN_INSNS 8 /* how far flag use is looked for at a jump's target */
 
-static GHashTable *rows; /* mnemonic (the decoder's own pointer) -> JitRow; made once */
+static GHashTable *rows; /* mnemonic -> JitRow; made once */
 
 static void rows_add(const JitRow *r)
 {
@@ -107,7 +107,7 @@ static void decode_block(JitTr *t, unsigned off)
     while (t->count < JIT_MAX_INSNS) {
         JitInsn *j = &t->insns[t->count];
 
-        if (!decode_at(t, off, j) || (t->jit->verify && t->count && !j->row)) {
+        if (!decode_at(t, off, j) || (t->jit->verify && t->count && !(j->row && t->insns[0].row))) {
             return;
         }
         j->live_target = 0;
@@ -299,6 +299,7 @@ JitBlock *jit_translate(JitCpu *j, uint64_t lin, const CodePage *page)
     t->cold = &t->chunk->cold;
     t->b = jit_cache_alloc(t->chunk, sizeof(JitBlock) + exits_max(t) * sizeof(JitExit));
     *t->b = head;
+    t->b->calls_c = !t->insns[0].row;
     t->b->code = emit_rx(t->e);
     t->b->count = (uint16_t)t->count;
     const uint8_t *cold = emit_rx(t->cold);

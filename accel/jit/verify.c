@@ -240,7 +240,8 @@ static bool verify_same(const Verify *v)
     const Outcome *a = &v->interp, *b = &v->code;
     uint32_t flags = a->vector >= 0 ? 0 : FL_ARITH & ~(uint32_t)v->undefined; /* dead flags need not be right at a fault */
 
-    return !memcmp(a->regs, b->regs, sizeof(a->regs)) && !memcmp(&a->fp, &b->fp, sizeof(a->fp)) && a->vector == b->vector && (a->arith & flags) == (b->arith & flags) &&
+    return !memcmp(a->regs, b->regs, sizeof(a->regs)) && !memcmp(&a->fp, &b->fp, sizeof(a->fp)) &&
+           a->vector == b->vector && (a->arith & flags) == (b->arith & flags) &&
            a->eflags == b->eflags && (a->vector < 0 || a->error == b->error) && (a->vector != EXC_PF || a->cr2 == b->cr2) &&
            memory_same(v);
 }

@@ -8,21 +8,20 @@ import sys
 BUILD = os.environ.get("RHEA_BUILD", "build")
 # program, engine, environment
 RUNS = [
-    ("interp-test", "jit", {}),
-    ("insn-native-test", "jit", {"CASES": "300"}),
-    ("mmu-test", "jit", {}),
-    ("align-check-test", "jit", {}),
-    ("cpu-system-test", "jit", {}),
-    ("paging-state-test", "jit", {}),
-    ("interp-fuzz-test", "jit", {"ROUNDS": "1500"}),
-    ("interp-fuzz-test", "jit,verify=on", {"ROUNDS": "1000"}),
-    ("interp-test", "jit,verify=on", {}),
+    ("unit/interp-test", "jit", {}),
+    ("unit/insn-native-test", "jit", {"CASES": "300"}),
+    ("unit/mmu-test", "jit", {}),
+    ("unit/align-check-test", "jit", {}),
+    ("unit/cpu-system-test", "jit", {}),
+    ("unit/paging-state-test", "jit", {}),
+    ("fuzz/cpu-fuzz", "jit", {"ROUNDS": "1500"}),
+    ("fuzz/cpu-fuzz", "jit,verify=on", {"ROUNDS": "1000"}),
 ]
 
 
 def run(program, engine, env):
     """None when it passed, else what it said."""
-    done = subprocess.run([f"{BUILD}/tests/unit/{program}"], env={**os.environ, "ENGINE": engine, **env}, stdout=subprocess.PIPE,
+    done = subprocess.run([f"{BUILD}/tests/{program}"], env={**os.environ, "ENGINE": engine, **env}, stdout=subprocess.PIPE,
                           stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL, check=False)
     text = done.stdout.decode("utf-8", "replace")
     bad = done.returncode or "\nnot ok" in "\n" + text or "does other than the interpreter" in text
