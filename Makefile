@@ -207,7 +207,7 @@ RUN_TESTS := tests/run --build $(BUILD)
 .PHONY: check check-unit check-qtest check-cli check-guest check-boot check-ui check-kvm check-fuzz check-style check-slow check-clang bench bench-kvm
 check: all guests $(BUILD)/tests/bench/ide-read.bin $(UI_GUESTS) test-programs asan guest-kernels | deps-test
 	@$(RUN_TESTS) style unit state image qtest cli ui guest fuzz boot kvm
-check-unit: programs $(LINKED_TESTS)
+check-unit: programs $(LINKED_TESTS) $(BUILD)/tests/fuzz/cpu-fuzz
 	@$(RUN_TESTS) unit state image
 check-qtest: all $(QTESTS)
 	@$(RUN_TESTS) qtest
