@@ -36,7 +36,9 @@ bool jit_cache_init(JitCpu *j, size_t bytes, Error **errp)
         return false;
     }
     j->hash = g_new0(JitBlock *, 1u << JIT_HASH_BITS);
-    j->pages = g_hash_table_new(g_direct_hash, g_direct_equal);
+    for (unsigned n = 0; n < 2; n++) {
+        j->pages[n] = g_hash_table_new(g_direct_hash, g_direct_equal);
+    }
     for (unsigned k = 0; k < JIT_CHUNKS; k++) {
         j->chunks[k].blocks = g_ptr_array_new();
         j->chunks[k].faults = g_hash_table_new(g_direct_hash, g_direct_equal);
@@ -60,7 +62,8 @@ void jit_cache_destroy(JitCpu *j)
     for (unsigned k = 0; k < JIT_MODES; k++) {
         g_free(j->tables[k].table);
     }
-    g_hash_table_destroy(j->pages);
+    g_hash_table_destroy(j->pages[0]);
+    g_hash_table_destroy(j->pages[1]);
     g_free(j->hash);
     execmem_destroy(&j->mem);
 }
@@ -136,9 +139,30 @@ JitBlock *jit_cache_find(JitCpu *j, const uint8_t *host, uint32_t mode)
     return NULL;
 }
 
-static gpointer page_key(const JitBlock *b)
+JitBlock *jit_cache_find_crossing(JitCpu *j, const uint8_t *host, const uint8_t *host2, uint32_t mode)
 {
-    return b->ram->host + b->page_off;
+    JitBlock *oldest = NULL;
+    unsigned n = 0;
+
+    for (JitBlock *b = *bucket_of(j, host, mode); b; b = b->next) {
+        if (b->host == host && b->mode == mode) {
+            if (b->host2 == host2) {
+                return b;
+            }
+            oldest = b;
+            n++;
+        }
+    }
+    if (n >= JIT_VARIANTS) {
+        jit_cache_drop(j, oldest);
+    }
+    return NULL;
+}
+
+/* Of its first page (@n 0) or its second. */
+static gpointer page_key(const JitBlock *b, unsigned n)
+{
+    return n ? (gpointer)b->host2 : b->ram->host + b->page_off;
 }
 
 void jit_cache_add(JitCpu *j, JitBlock *b)
@@ -147,8 +171,10 @@ void jit_cache_add(JitCpu *j, JitBlock *b)
 
     b->next = *bucket;
     *bucket = b;
-    b->page_next = g_hash_table_lookup(j->pages, page_key(b));
-    g_hash_table_insert(j->pages, page_key(b), b);
+    for (unsigned n = 0; n < (b->host2 ? 2 : 1); n++) {
+        b->page_next[n] = g_hash_table_lookup(j->pages[n], page_key(b, n));
+        g_hash_table_insert(j->pages[n], page_key(b, n), b);
+    }
 }
 
 void jit_cache_select_table(JitCpu *j, uint32_t mode)
@@ -198,14 +224,19 @@ void jit_exit_link(JitExit *e, JitBlock *to)
     to->in = e;
 }
 
+void jit_cache_unlink_in(JitCpu *j, JitBlock *b)
+{
+    for (JitExit *e = b->in; e; e = e->next_in) {
+        exit_unlink(e, j->mem.rx - j->mem.rw);
+    }
+    b->in = NULL;
+}
+
 static void block_unlink(JitCpu *j, JitBlock *b)
 {
     ptrdiff_t to_rx = j->mem.rx - j->mem.rw;
 
-    for (JitExit *e = b->in; e; e = e->next_in) {
-        exit_unlink(e, to_rx);
-    }
-    b->in = NULL;
+    jit_cache_unlink_in(j, b);
     for (unsigned k = 0; k < b->exit_count; k++) {
         JitExit *e = &b->exits[k];
 
@@ -221,21 +252,21 @@ static void block_unlink(JitCpu *j, JitBlock *b)
     }
 }
 
-static void page_forget(JitCpu *j, JitBlock *b)
+static void page_forget(JitCpu *j, JitBlock *b, unsigned n)
 {
-    JitBlock *first = g_hash_table_lookup(j->pages, page_key(b));
+    JitBlock *first = g_hash_table_lookup(j->pages[n], page_key(b, n));
 
     if (first != b) {
         JitBlock *p = first;
 
-        while (p->page_next != b) {
-            p = p->page_next;
+        while (p->page_next[n] != b) {
+            p = p->page_next[n];
         }
-        p->page_next = b->page_next;
-    } else if (b->page_next) {
-        g_hash_table_insert(j->pages, page_key(b), b->page_next);
+        p->page_next[n] = b->page_next[n];
+    } else if (b->page_next[n]) {
+        g_hash_table_insert(j->pages[n], page_key(b, n), b->page_next[n]);
     } else {
-        g_hash_table_remove(j->pages, page_key(b));
+        g_hash_table_remove(j->pages[n], page_key(b, n));
     }
 }
 
@@ -250,7 +281,9 @@ void jit_cache_drop(JitCpu *j, JitBlock *b)
         p = &(*p)->next;
     }
     *p = b->next;
-    page_forget(j, b);
+    for (unsigned n = 0; n < (b->host2 ? 2 : 1); n++) {
+        page_forget(j, b, n);
+    }
     block_unlink(j, b);
     for (unsigned k = 0; k < JIT_MODES; k++) {
         JitEntry *e = j->tables[k].table ? &j->tables[k].table[table_index(b->host)] : NULL;
@@ -279,6 +312,20 @@ void jit_code_note(JitCpu *j, RamBlock *ram, uint64_t off, uint64_t len)
     vcpu_event_set(&j->cpu->vcpu, VCPU_EV_CODE);
 }
 
+/* Blocks that have @page as their first one (@n 0) or their second, and depend on its bytes from @lo to @hi. */
+static void drop_of_page(JitCpu *j, const uint8_t *page, unsigned n, unsigned lo, unsigned hi)
+{
+    JitBlock *b = g_hash_table_lookup(j->pages[n], page), *next;
+
+    for (; b; b = next) {
+        next = b->page_next[n];
+        if ((n ? 0 : b->dep_lo) < hi && (n ? b->dep2_hi : b->dep_hi) > lo) {
+            j->stats.invalidated++;
+            jit_cache_drop(j, b);
+        }
+    }
+}
+
 static void drop_range(JitCpu *j, const JitRange *r)
 {
     uint64_t last = r->off + r->len - 1;
@@ -286,15 +333,9 @@ static void drop_range(JitCpu *j, const JitRange *r)
     for (uint64_t page = r->off & ~(uint64_t)0xfff; page <= last; page += 0x1000) {
         unsigned lo = page < r->off ? (unsigned)(r->off & 0xfff) : 0;
         unsigned hi = last - page >= 0x1000 ? 0x1000 : (unsigned)(last - page) + 1;
-        JitBlock *b = g_hash_table_lookup(j->pages, r->ram->host + page), *next;
 
-        for (; b; b = next) {
-            next = b->page_next;
-            if (b->dep_lo < hi && b->dep_hi > lo) {
-                j->stats.invalidated++;
-                jit_cache_drop(j, b);
-            }
-        }
+        drop_of_page(j, r->ram->host + page, 0, lo, hi);
+        drop_of_page(j, r->ram->host + page, 1, lo, hi);
     }
 }
 

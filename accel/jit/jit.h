@@ -6,6 +6,9 @@
  * A block is translated code of one page.  It is found by the host address of the bytes it came from (which stands for a RAM page
  * and an offset) and the CPU mode, and knows nothing about linear addresses: while generated code runs, regs[R_RIP] is the address of
  * the current block's *page* (offset 0), and Insn.off is the offset in the page.  So one block serves all mappings of its page.
+ *
+ * An instruction that begins in one page and ends in the next is a block of its own, of both: its code first looks whether the page that
+ * is mapped behind is the one whose bytes were decoded.  There may be several such blocks of one place, with different second pages.
  */
 #ifndef ACCEL_JIT_JIT_H
 #define ACCEL_JIT_JIT_H
@@ -22,6 +25,7 @@
 #define JIT_HASH_BITS 15
 #define JIT_FULLS 5           /* thunks of indirect jumps: dispatch.c */
 #define JIT_MODES 8           /* inline tables: the modes used last */
+#define JIT_VARIANTS 4        /* of a crossing instruction, with different second pages */
 
 /* What the inline look-up of indirect branches compares: see jit_dispatch.c. */
 typedef struct JitEntry {
@@ -53,13 +57,16 @@ typedef struct JitSlot {
 
 struct JitBlock {
     JitBlock *next;          /* in its hash chain */
-    JitBlock *page_next;     /* of the same page */
+    JitBlock *page_next[2];  /* of the same page; those that have the same second page */
     const uint8_t *host;     /* of its first byte */
+    const uint8_t *host2;    /* of the second page: it is one instruction that crosses; else NULL */
+    const uint8_t *checked;  /* those: where @code goes on when the second page is mapped */
     RamBlock *ram;
     uint64_t page_off;       /* of its page in @ram */
     const uint8_t *code;
     uint32_t mode;
     uint16_t dep_lo, dep_hi; /* the bytes of the page that it depends on: its own, and those whose flag use it looked at */
+    uint16_t dep2_hi;        /* and those of the second page, from its begin */
     uint16_t live_in;        /* FL_*: arithmetic flags that it may look at */
     uint16_t count;          /* instructions */
     bool calls_c;            /* some instruction of it is its C function */
@@ -96,14 +103,15 @@ typedef struct JitCpu {
     unsigned chunk;          /* being filled */
     unsigned evictions;      /* who keeps a block pointer across a translation compares */
     JitBlock **hash;         /* 1 << JIT_HASH_BITS */
-    GHashTable *pages;       /* host page address -> list of blocks */
+    GHashTable *pages[2];    /* host page address -> list of blocks; of those whose second page it is */
     struct { uint32_t mode; JitEntry *table; } tables[JIT_MODES];
     unsigned next_table;
     uint32_t table_mode;     /* what cpu->jit_table is for */
     /* generated once */
     void (*enter)(X86Cpu *cpu, const uint8_t *code);
     const uint8_t *leave;    /* with guest registers in host registers and an exact RIP in r10 */
-    const uint8_t *call_c, *mem_slow, *link, *dispatch, *call_finish, *vec_enter; /* jumped to with r11, r10 = arg, val of their helper */
+    /* jumped to with r11, r10 = arg, val of their helper */
+    const uint8_t *call_c, *mem_slow, *link, *cross, *dispatch, *call_finish, *vec_enter;
     const uint8_t *vec_load[JIT_VEC_LOADS]; /* by LIVE_* bits; they go on at X86Cpu.jit_vec_to */
     const uint8_t *full[JIT_FULLS]; /* called */
     unsigned epoch;          /* cpu->tlb_epoch, ... that jit_pages and jit_jumps are good for */
@@ -132,6 +140,8 @@ bool jit_cache_init(JitCpu *j, size_t bytes, Error **errp);
 void jit_cache_destroy(JitCpu *j);
 void jit_cache_flush(JitCpu *j);
 JitBlock *jit_cache_find(JitCpu *j, const uint8_t *host, uint32_t mode);
+/* With that second page; when there is none, another one goes if there are many. */
+JitBlock *jit_cache_find_crossing(JitCpu *j, const uint8_t *host, const uint8_t *host2, uint32_t mode);
 void jit_cache_add(JitCpu *j, JitBlock *b);
 void jit_cache_select_table(JitCpu *j, uint32_t mode); /* cpu->jit_table for this mode */
 const uint8_t *jit_cache_code(const X86Cpu *cpu, const uint8_t *host); /* from the inline table; NULL: not there */
@@ -139,15 +149,22 @@ void jit_cache_enter(JitCpu *j, JitBlock *b);          /* notes it in the inline
 JitChunk *jit_cache_room(JitCpu *j);                   /* a chunk with room for one more block; may evict */
 void *jit_cache_alloc(JitChunk *c, size_t bytes);      /* lives as long as the chunk's code */
 void jit_exit_link(JitExit *e, JitBlock *to);
+void jit_cache_unlink_in(JitCpu *j, JitBlock *b); /* jumps to it will be looked for anew */
 void jit_cache_drop(JitCpu *j, JitBlock *b);
 void jit_cache_written(JitCpu *j);                     /* drops what VCPU_EV_CODE told of */
 void jit_code_note(JitCpu *j, RamBlock *ram, uint64_t off, uint64_t len); /* any thread */
 
 /* translate.c */
+static inline bool jit_native(uint32_t mode) /* code may be emitted */
+{
+    return (mode & MODE_CODE64) || ((mode & MODE_CODE32) && (mode & MODE_FLAT) && (mode & MODE_SS32));
+}
 JitBlock *jit_translate(JitCpu *j, uint64_t lin, const CodePage *page); /* NULL: its first instruction crosses into the next page */
+JitBlock *jit_translate_crossing(JitCpu *j, uint64_t lin, const CodePage *page, const CodePage *next); /* such a one */
+void jit_crossing_bytes(const uint8_t *host, const uint8_t *host2, uint8_t buf[15]); /* from both pages */
 
 /* run.c: the helpers of generated code; the next code to run, NULL: leave to the run loop */
-JitHelper jit_help_call, jit_help_mem, jit_help_link, jit_help_dispatch, jit_help_call_finish, jit_help_vec;
+JitHelper jit_help_call, jit_help_mem, jit_help_link, jit_help_cross, jit_help_dispatch, jit_help_call_finish, jit_help_vec;
 
 /* Runs blocks from an exact RIP, at least one, until an event waits or something else is in the way.  cpu->exit_jmp is set. */
 void jit_blocks(X86Cpu *cpu, JitCpu *j);

@@ -45,6 +45,31 @@ static void flags_to_memory(X86Cpu *cpu)
     }
 }
 
+/* One whose first instruction goes on in the next page. */
+static JitBlock *block_crossing(JitCpu *j, X86Cpu *cpu, uint64_t lin, const CodePage *page)
+{
+    uint64_t behind = (lin | 0xfff) + 1;
+
+    if (!jit_native(cpu->mode) || (!(cpu->mode & MODE_CODE64) && behind > UINT32_MAX)) {
+        return NULL;
+    }
+    CodePage next = mmu_fetch_page(cpu, behind);
+
+    if (!next.ram) {
+        return NULL;
+    }
+    JitBlock *b = jit_cache_find_crossing(j, page->host + (lin & 0xfff), next.host, cpu->mode);
+
+    if (!b) {
+        mmu_protect_code(cpu, page->ram, page->ram_off);
+        mmu_protect_code(cpu, next.ram, next.ram_off);
+        j->dropped = true;
+        b = jit_translate_crossing(j, lin, page, &next);
+        jit_cache_add(j, b);
+    }
+    return b;
+}
+
 /* The block at an exact RIP, made if need be; NULL: an instruction that the interpreter must do.  May raise. */
 static JitBlock *block_at(JitCpu *j, X86Cpu *cpu, uint64_t lin)
 {
@@ -59,11 +84,12 @@ static JitBlock *block_at(JitCpu *j, X86Cpu *cpu, uint64_t lin)
         mmu_protect_code(cpu, page.ram, page.ram_off); /* before the bytes are read */
         j->dropped = true; /* write tags of that page */
         b = jit_translate(j, lin, &page);
-        if (b) {
-            jit_cache_add(j, b);
+        if (!b) {
+            return block_crossing(j, cpu, lin, &page);
         }
+        jit_cache_add(j, b);
     }
-    return b;
+    return b->host2 ? block_crossing(j, cpu, lin, &page) : b;
 }
 
 /* Fetching beyond the segment's limit is a fault, which flat code cannot have. */
@@ -294,6 +320,26 @@ const uint8_t *jit_help_link(X86Cpu *cpu, void *arg, uint64_t val)
         emit_patch(x->site, j->mem.rx - j->mem.rw, b->code);
     }
     return b->code;
+}
+
+/* A block that crosses was entered, but the TLB does not have its second page there, or another one is. */
+const uint8_t *jit_help_cross(X86Cpu *cpu, void *arg, uint64_t val)
+{
+    JitCpu *j = jit_of(cpu);
+    JitBlock *from = arg;
+    unsigned evictions = j->evictions;
+
+    (void)val;
+    cpu->regs[R_RIP] += (uintptr_t)from->host & 0xfff;
+    JitBlock *b = jit_next(j, cpu);
+
+    if (!b) {
+        return NULL;
+    }
+    if (b != from && j->evictions == evictions) {
+        jit_cache_unlink_in(j, from); /* the next jumps find the other one */
+    }
+    return b->host2 ? b->checked : b->code;
 }
 
 const uint8_t *jit_help_dispatch(X86Cpu *cpu, void *arg, uint64_t target)

@@ -196,6 +196,7 @@ void jit_thunks(JitCpu *j, Emit *e)
     j->call_c = helper_thunk(e, jit_help_call, save, out);
     j->mem_slow = helper_thunk(e, jit_help_mem, save, out);
     j->link = helper_thunk(e, jit_help_link, save, out);
+    j->cross = helper_thunk(e, jit_help_cross, save, out);
     j->dispatch = helper_thunk(e, jit_help_dispatch, save, out);
     j->vec_enter = helper_thunk(e, jit_help_vec, save, out);
     for (uint8_t bits = 1; bits < JIT_VEC_LOADS; bits++) {

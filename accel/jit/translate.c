@@ -47,13 +47,18 @@ const JitRow *jit_row_find(const Decoded *d)
 
 /* --- decoding ------------------------------------------------------------------------------------------------- */
 
+static void insn_analyse(JitTr *t, JitInsn *j)
+{
+    j->row = t->native && j->i.fn != op_ud ? jit_row_find(&j->d) : NULL;
+    jit_flags_analyse(j);
+}
+
 static bool decode_at(JitTr *t, unsigned off, JitInsn *j)
 {
     if (off >= 0x1000 || decode_insn_full(t->cpu, t->page + off, MIN(15u, 0x1000 - off), (uint16_t)off, &j->i, &j->d) == DECODE_MORE) {
         return false;
     }
-    j->row = t->native && j->i.fn != op_ud ? jit_row_find(&j->d) : NULL;
-    jit_flags_analyse(j);
+    insn_analyse(t, j);
     return true;
 }
 
@@ -80,6 +85,9 @@ static uint16_t flags_used_at(JitTr *t, int64_t rel)
     unsigned off = (unsigned)rel;
     const JitBlock *known = jit_cache_find(t->jit, t->page + off, t->mode);
 
+    if (known && known->host2) { /* what it looks at depends on what is mapped behind */
+        return FL_ARITH;
+    }
     if (known) {
         t->b->dep_lo = MIN(t->b->dep_lo, known->dep_lo);
         t->b->dep_hi = MAX(t->b->dep_hi, known->dep_hi);
@@ -100,6 +108,28 @@ static uint16_t flags_used_at(JitTr *t, int64_t rel)
         }
     }
     return live | open;
+}
+
+void jit_crossing_bytes(const uint8_t *host, const uint8_t *host2, uint8_t buf[15])
+{
+    unsigned first = 0x1000 - (unsigned)((uintptr_t)host & 0xfff);
+
+    memcpy(buf, host, first);
+    memcpy(buf + first, host2, 15 - first);
+}
+
+static void decode_crossing(JitTr *t, unsigned off)
+{
+    JitInsn *j = &t->insns[0];
+    uint8_t buf[15];
+
+    jit_crossing_bytes(t->b->host, t->b->host2, buf);
+    decode_insn_full(t->cpu, buf, sizeof(buf), (uint16_t)off, &j->i, &j->d);
+    insn_analyse(t, j);
+    j->live_target = 0;
+    t->count = 1;
+    t->b->dep_hi = 0x1000;
+    t->b->dep2_hi = (uint16_t)(off + sizeof(buf) - 0x1000);
 }
 
 static void decode_block(JitTr *t, unsigned off)
@@ -209,6 +239,29 @@ static void emit_all(JitTr *t)
     }
 }
 
+/* Is the page behind the one that the second half came from?  The TLB tells; when not, the helper finds out and finds the right block. */
+static void emit_cross_check(JitTr *t)
+{
+    Emit *e = t->e, *c = t->cold;
+    const uint8_t *other = emit_rx(c);
+
+    emit_mov_imm(c, S1, (uintptr_t)t->b);
+    emit_jmp(c, t->jit->cross);
+    emit_rm(e, 0x8b, S0, jit_reg_mem(R_RIP), true);
+    emit_ri(e, 0, S0, 0x1000, true);
+    emit_rr(e, 0x8b, S1, S0, true);
+    emit_shift(e, 5, S1, 12 - TLB_ENTRY_SHIFT, true);
+    emit_rm(e, 0x23, S1, JIT_FIELD(tlb_mask), true);
+    emit_rm(e, 0x03, S1, JIT_FIELD(tlb), true);
+    emit_rm(e, 0x3b, S0, host_mem(S1, (int32_t)offsetof(TlbEntry, exec)), true);
+    emit_jcc(e, CC_NE, other);
+    emit_rm(e, 0x03, S0, host_mem(S1, (int32_t)offsetof(TlbEntry, addend)), true);
+    emit_mov_imm(e, S2, (uintptr_t)t->b->host2);
+    emit_rr(e, 0x3b, S0, S2, true);
+    emit_jcc(e, CC_NE, other);
+    t->b->checked = emit_rx(e);
+}
+
 static void emit_block(JitTr *t)
 {
     if (t->group_count) {
@@ -217,6 +270,9 @@ static void emit_block(JitTr *t)
         emit_all(t);
         t->alt = false;
         t->e = &t->chunk->hot;
+    }
+    if (t->b->host2) {
+        emit_cross_check(t);
     }
     if (log_on(LOG_JIT_STATS)) {
         emit_op(t->e, &(HostOp){ .opcode = 0x83, .w = true, .is_mem = true, .mem = JIT_FIELD(jit_insns), .imm_len = 1,
@@ -271,23 +327,27 @@ static void log_code(const char *what, const uint8_t *from, const uint8_t *to)
     }
 }
 
-JitBlock *jit_translate(JitCpu *j, uint64_t lin, const CodePage *page)
+static JitBlock *translate(JitCpu *j, uint64_t lin, const CodePage *page, const CodePage *next)
 {
     static _Thread_local JitTr tr;
     JitTr *t = &tr;
     X86Cpu *cpu = j->cpu;
     unsigned off = (unsigned)(lin & 0xfff);
     JitBlock head = { .host = page->host + off, .ram = page->ram, .page_off = page->ram_off, .mode = cpu->mode,
-                      .dep_lo = (uint16_t)off, .dep_hi = (uint16_t)off };
+                      .host2 = next ? next->host : NULL, .dep_lo = (uint16_t)off, .dep_hi = (uint16_t)off };
 
     t->cpu = cpu;
     t->jit = j;
     t->page = page->host;
     t->mode = cpu->mode;
-    t->native = (cpu->mode & MODE_CODE64) || ((cpu->mode & MODE_CODE32) && (cpu->mode & MODE_FLAT) && (cpu->mode & MODE_SS32));
+    t->native = jit_native(cpu->mode);
     t->count = t->exit_count = 0;
     t->b = &head;
-    decode_block(t, off);
+    if (next) {
+        decode_crossing(t, off);
+    } else {
+        decode_block(t, off);
+    }
     if (!t->count) {
         return NULL;
     }
@@ -319,4 +379,14 @@ JitBlock *jit_translate(JitCpu *j, uint64_t lin, const CodePage *page)
     }
     g_ptr_array_add(t->chunk->blocks, t->b);
     return block_done(t);
+}
+
+JitBlock *jit_translate(JitCpu *j, uint64_t lin, const CodePage *page)
+{
+    return translate(j, lin, page, NULL);
+}
+
+JitBlock *jit_translate_crossing(JitCpu *j, uint64_t lin, const CodePage *page, const CodePage *next)
+{
+    return translate(j, lin, page, next);
 }

@@ -162,12 +162,17 @@ static void verify_interpret(Verify *v)
 {
     X86Cpu *cpu = v->cpu;
     const uint8_t *bytes = v->block->host;
+    uint8_t both[15];
 
+    if (v->block->host2) {
+        jit_crossing_bytes(v->block->host, v->block->host2, both);
+        bytes = both;
+    }
     for (v->steps = 0; v->steps < v->block->count; v->steps++) {
         Insn i;
         Decoded d;
         uint64_t next;
-        unsigned left = 0x1000 - (unsigned)((uintptr_t)bytes & 0xfff);
+        unsigned left = bytes == both ? 15 : 0x1000 - (unsigned)((uintptr_t)bytes & 0xfff);
 
         decode_insn_full(cpu, bytes, MIN(15u, left), 0, &i, &d);
         next = insn_next_rip(cpu, &i);
@@ -279,7 +284,12 @@ static void verify_report(Verify *v)
     const uint8_t *bytes = v->block->host;
     uint64_t rip = v->start.regs[R_RIP];
     char text[128];
+    uint8_t both[15];
 
+    if (v->block->host2) {
+        jit_crossing_bytes(v->block->host, v->block->host2, both);
+        bytes = both;
+    }
     g_string_append(s, "jit: verify=on: a block's code does other than the interpreter\n");
     for (unsigned k = 0; k < v->block->count; k++) {
         unsigned len = decode_text(v->block->mode, rip, bytes, 15, text, sizeof(text));

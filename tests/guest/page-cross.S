@@ -14,6 +14,10 @@
 #define FAULT_CR2 SCRATCH
 #define FAULT_ERROR (SCRATCH + 8)
 #define FAULTS (SCRATCH + 16)
+#define FAULT_RIP (SCRATCH + 24)
+#define LIN_2 (LIN + 0x4000) /* the first page again, before another second one */
+#define PAGES 0x30000 /* second pages in turn */
+#define PAGE_COUNT 7
 
 #define SECOND(bits) movq $(PAGE_2 + (bits)), PT + 8; invlpg EDGE
 #define FIRST(bits) movq $(PAGE_1 + (bits)), PT; invlpg LIN
@@ -24,6 +28,8 @@
 #define FAULT_NEAR(addr, ...) movl $0, FAULTS; mov $76f, %r15d; __VA_ARGS__; 76: cmpl $1, FAULTS; je 75f; FAIL; 75: \
     mov FAULT_CR2, %rcx; EXPECT(%rcx, $(addr))
 #define RUNS(...) movl $0, FAULTS; mov $76f, %r15d; __VA_ARGS__; 76: cmpl $0, FAULTS; je 75f; FAIL; 75:
+/* Code across the edge: its last 8 bytes in the first page, the first ones of the second. */
+#define CODE_BYTES(first, second) movabs $(first), %rax; mov %rax, PAGE_1 + 0xff8; movabs $(second), %rax; mov %rax, PAGE_2
 /* What lies across the edge. */
 #define CLEAR movq $0, PAGE_1 + 0xff8; movq $0, PAGE_2
 #define EXPECT_BYTES(first, second) mov PAGE_1 + 0xff8, %rax; movabs $(first), %rbx; EXPECT(%rax, %rbx); mov PAGE_2, %rax; \
@@ -167,6 +173,104 @@ guest_main:
     EXPECT_IF(z) /* of RUNS' own comparison */
     movb $0xc3, PAGE_1 + 0xfff
     RUNS(inc %rdi; call *%rdi)
+
+    /* in a loop: 1: add $2, %eax; dec %ecx; jnz 1b; ret */
+    SECOND(3)
+    CODE_BYTES(0x0002059090909090, 0xc3f775c9ff0000)
+    mov $(EDGE - 8), %edi
+    xor %eax, %eax
+    mov $1000, %ecx
+    RUNS(call *%rdi)
+    EXPECT(%eax, $2000)
+    movw $1, PAGE_2 /* $0x10002 */
+    xor %eax, %eax
+    mov $1000, %ecx
+    RUNS(call *%rdi)
+    EXPECT(%eax, $(1000 * 0x10002))
+    /* 1: dec %ecx; jnz 1b, which crosses; ret */
+    CODE_BYTES(0x75c9ff9090909090, 0xc3fc)
+    mov $1000, %ecx
+    RUNS(call *%rdi)
+    EXPECT(%ecx, $0)
+    /* 1: addb $1, (%rsi), which is that 1; dec %ecx; jnz 1b; ret */
+    CODE_BYTES(0x0680909090909090, 0xc3f975c9ff01)
+    mov $EDGE, %esi
+    mov $6, %ecx
+    RUNS(call *%rdi)
+    EXPECT_BYTES(0x0680909090909090, 0xc3f975c9ff40)
+    /* the same written through another address */
+    movb $1, PAGE_2
+    mov $PAGE_2, %esi
+    mov $5, %ecx
+    RUNS(call *%rdi)
+    EXPECT_BYTES(0x0680909090909090, 0xc3f975c9ff20)
+    /* call 1f; ret; 1: pop %rax; push %rax; ret */
+    CODE_BYTES(0x0de8909090909090, 0xc3000000)
+    movl $0xc35058, PAGE_2 + 0x10
+    RUNS(call *%rdi)
+    EXPECT(%rax, $(EDGE + 3))
+    /* lea 0x10(%rip), %rax; ret and mov 0xc(%rip), %rax; ret */
+    CODE_BYTES(0x058d489090909090, 0xc300000010)
+    RUNS(call *%rdi)
+    EXPECT(%rax, $(EDGE + 0x14))
+    CODE_BYTES(0x058b489090909090, 0xc30000000c)
+    RUNS(call *%rdi)
+    EXPECT(%rax, $0xc35058)
+    /* push %rax by its long form, 0x28(%rsp): two accesses */
+    CODE_BYTES(0x2474ff9090909090, 0xc358f8)
+    movq $0x1234, -16(%rsp)
+    RUNS(call *%rdi)
+    EXPECT(%rax, $0x1234)
+
+    /* mov $N, %eax; ret: only the second page is mapped anew */
+    CODE_BYTES(0x78b8909090909090, 0xc3123456)
+    mov $PAGES, %ebx
+1:  mov %ebx, %eax
+    shr $12, %eax
+    or $0xc3000000, %eax
+    mov %eax, (%rbx)
+    add $0x1000, %ebx
+    cmp $(PAGES + PAGE_COUNT * 0x1000), %ebx
+    jne 1b
+    mov $20, %ebp
+2:  mov $PAGES, %ebx
+1:  lea 3(%rbx), %rax
+    mov %rax, PT + 8
+    invlpg EDGE
+    RUNS(call *%rdi; call *%rdi)
+    mov %ebx, %edx
+    shr $4, %edx
+    or $0x78, %edx
+    EXPECT(%eax, %edx)
+    add $0x1000, %ebx
+    cmp $(PAGES + PAGE_COUNT * 0x1000), %ebx
+    jne 1b
+    dec %ebp
+    jnz 2b
+    /* the first page twice, each time before another one */
+    movq $(PAGE_1 + 3), PT + 4 * 8
+    movq $(PAGE_2 + 3), PT + 5 * 8
+    movq $(PAGES + 3), PT + 8
+    invlpg LIN_2
+    invlpg LIN_2 + 0x1000
+    invlpg EDGE
+    mov $(LIN_2 + 0xff8), %r12d
+    mov $300, %ebp
+1:  RUNS(call *%rdi)
+    EXPECT(%eax, $(PAGES >> 4 | 0x78))
+    RUNS(call *%r12)
+    EXPECT(%eax, $0x12345678)
+    dec %ebp
+    jnz 1b
+    /* the second page goes: the fault is the instruction's, not that of the nops before */
+    SECOND(0)
+    mov %rsp, %r14
+    FAULT_AT(EDGE, 0, call *%rdi)
+    mov %r14, %rsp
+    mov FAULT_RIP, %rcx
+    EXPECT(%rcx, $(EDGE - 2))
+    RUNS(call *%r12)
+    EXPECT(%eax, $0x12345678)
     PASS
 
 page_fault: /* notes and goes on at r15 */
@@ -175,6 +279,8 @@ page_fault: /* notes and goes on at r15 */
     mov %rax, FAULT_CR2
     mov 8(%rsp), %rax
     mov %rax, FAULT_ERROR
+    mov 16(%rsp), %rax
+    mov %rax, FAULT_RIP
     incl FAULTS
     pop %rax
     add $8, %rsp
