@@ -181,7 +181,7 @@ const JitRow jit_rows_branch[] = {
     JIT_ROW("jz", branch_jcc), JIT_ROW("jnz", branch_jcc), JIT_ROW("jbe", branch_jcc), JIT_ROW("jnbe", branch_jcc),
     JIT_ROW("js", branch_jcc), JIT_ROW("jns", branch_jcc), JIT_ROW("jp", branch_jcc), JIT_ROW("jnp", branch_jcc),
     JIT_ROW("jl", branch_jcc), JIT_ROW("jnl", branch_jcc), JIT_ROW("jle", branch_jcc), JIT_ROW("jnle", branch_jcc),
-    { "jmp", branch_jmp, true, STACK_NONE }, { "call", branch_call, true, STACK_PUSH }, { "ret", branch_ret, true, STACK_POP },
+    { "jmp", branch_jmp, JIT_ENDS, STACK_NONE }, { "call", branch_call, JIT_ENDS, STACK_PUSH }, { "ret", branch_ret, JIT_ENDS, STACK_POP },
     JIT_ROW("jcxz", branch_jcxz), JIT_ROW("jecxz", branch_jcxz), JIT_ROW("jrcxz", branch_jcxz), JIT_ROW("loop", branch_loop),
-    { NULL, NULL, false, STACK_NONE },
+    { NULL, NULL, JIT_AS_DECODED, STACK_NONE },
 };

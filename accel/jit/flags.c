@@ -30,7 +30,8 @@ static bool flags_conditional(const JitInsn *j)
 
 void jit_flags_analyse(JitInsn *j)
 {
-    bool system = !j->row && (!j->d.mnemonic || (j->i.flags & (INSN_BRANCH | INSN_END)) || g_str_has_prefix(j->d.mnemonic, "pushf"));
+    bool pushf = j->d.mnemonic && g_str_has_prefix(j->d.mnemonic, "pushf");
+    bool system = pushf || (!j->row && (!j->d.mnemonic || (j->i.flags & (INSN_BRANCH | INSN_END))));
 
     j->fl_read = j->fl_set = j->fl_kill = 0;
     if (j->d.mnemonic) {
@@ -51,7 +52,7 @@ void jit_flags_liveness(JitTr *t)
     for (unsigned k = t->count; k-- > 0;) {
         JitInsn *j = &t->insns[k];
 
-        if (k + 1 == t->count && j->row && j->row->ends) {
+        if (k + 1 == t->count && j->row && j->row->ends == JIT_ENDS) {
             live = 0;
         }
         j->live_out = live | j->live_target;

@@ -296,7 +296,7 @@ static bool int_df(JitTr *t, JitInsn *j)
 
 const JitRow jit_rows_int[] = {
     JIT_ROW("mov", int_mov), JIT_ROW("movzx", int_any), JIT_ROW("movsx", int_any), JIT_ROW("movsxd", int_any),
-    { "lea", int_lea, false, NO_ACCESS }, JIT_ROW("xchg", int_any), JIT_ROW("bswap", int_any),
+    { "lea", int_lea, JIT_AS_DECODED, NO_ACCESS }, JIT_ROW("xchg", int_any), JIT_ROW("bswap", int_any),
     JIT_ROW("cbw", int_fixed), JIT_ROW("cwde", int_fixed), JIT_ROW("cdqe", int_fixed),
     JIT_ROW("cwd", int_fixed), JIT_ROW("cdq", int_fixed), JIT_ROW("cqo", int_fixed),
     JIT_ROW("add", int_any), JIT_ROW("adc", int_any), JIT_ROW("sub", int_any), JIT_ROW("sbb", int_any),
@@ -318,9 +318,9 @@ const JitRow jit_rows_int[] = {
     JIT_ROW("setz", int_any), JIT_ROW("setnz", int_any), JIT_ROW("setbe", int_any), JIT_ROW("setnbe", int_any),
     JIT_ROW("sets", int_any), JIT_ROW("setns", int_any), JIT_ROW("setp", int_any), JIT_ROW("setnp", int_any),
     JIT_ROW("setl", int_any), JIT_ROW("setnl", int_any), JIT_ROW("setle", int_any), JIT_ROW("setnle", int_any),
-    { "nop", int_nop, false, NO_ACCESS }, { "endbr64", int_nop, false, NO_ACCESS }, { "endbr32", int_nop, false, NO_ACCESS },
-    { "lfence", int_nop, false, NO_ACCESS },
+    { "nop", int_nop, JIT_AS_DECODED, NO_ACCESS }, { "endbr64", int_nop, JIT_AS_DECODED, NO_ACCESS },
+    { "endbr32", int_nop, JIT_AS_DECODED, NO_ACCESS }, { "lfence", int_nop, JIT_AS_DECODED, NO_ACCESS },
     JIT_ROW("clc", int_fixed), JIT_ROW("stc", int_fixed), JIT_ROW("cmc", int_fixed),
     JIT_ROW("cld", int_df), JIT_ROW("std", int_df),
-    { NULL, NULL, false, STACK_NONE },
+    { NULL, NULL, JIT_AS_DECODED, STACK_NONE },
 };

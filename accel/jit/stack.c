@@ -90,6 +90,7 @@ static bool stack_leave(JitTr *t, JitInsn *j)
 }
 
 const JitRow jit_rows_stack[] = {
-    { "push", stack_push, false, STACK_PUSH }, { "pop", stack_pop, false, STACK_POP }, { "leave", stack_leave, false, STACK_LEAVE },
-    { NULL, NULL, false, STACK_NONE },
+    { "push", stack_push, JIT_AS_DECODED, STACK_PUSH }, { "pop", stack_pop, JIT_AS_DECODED, STACK_POP },
+    { "leave", stack_leave, JIT_AS_DECODED, STACK_LEAVE },
+    { NULL, NULL, JIT_AS_DECODED, STACK_NONE },
 };

@@ -23,6 +23,7 @@ void jit_rows_init(void)
         rows_add(jit_rows_int);
         rows_add(jit_rows_branch);
         rows_add(jit_rows_stack);
+        rows_add(jit_rows_sys);
         rows_add(jit_rows_vec);
     }
 }
@@ -132,6 +133,14 @@ static void decode_crossing(JitTr *t, unsigned off)
     t->b->dep2_hi = (uint16_t)(off + sizeof(buf) - 0x1000);
 }
 
+static bool ends_block(const JitInsn *j)
+{
+    if (j->row && j->row->ends != JIT_AS_DECODED) {
+        return j->row->ends == JIT_ENDS;
+    }
+    return (j->i.flags & INSN_END) || ((j->i.flags & INSN_BRANCH) && !j->row);
+}
+
 static void decode_block(JitTr *t, unsigned off)
 {
     while (t->count < JIT_MAX_INSNS) {
@@ -144,7 +153,7 @@ static void decode_block(JitTr *t, unsigned off)
         t->count++;
         off += j->i.len;
         t->b->dep_hi = (uint16_t)off;
-        if ((j->i.flags & INSN_END) || ((j->i.flags & INSN_BRANCH) && (!j->row || j->row->ends))) {
+        if (ends_block(j)) {
             return;
         }
     }
@@ -155,7 +164,7 @@ static void scan_targets(JitTr *t)
     for (unsigned k = 0; k < t->count; k++) {
         if (is_direct(&t->insns[k])) {
             t->insns[k].live_target = flags_used_at(t, branch_rel(&t->insns[k]));
-        } else if (t->insns[k].row && t->insns[k].row->ends) {
+        } else if (t->insns[k].row && t->insns[k].row->ends == JIT_ENDS) {
             t->insns[k].live_target = FL_ARITH;
         }
     }
@@ -218,7 +227,7 @@ static bool block_open(const JitTr *t)
 {
     const JitInsn *last = &t->insns[t->count - 1];
 
-    return !((last->i.flags & (INSN_END | INSN_BRANCH)) && (!last->row || last->row->ends));
+    return last->row ? last->row->ends != JIT_ENDS : !ends_block(last);
 }
 
 static void emit_all(JitTr *t)

@@ -24,11 +24,15 @@ typedef bool JitEmitFn(JitTr *t, JitInsn *j);
 typedef struct JitRow {
     const char *mnemonic;
     JitEmitFn *emit;
-    bool ends; /* emits its own way out of the block: nothing follows */
+    enum {
+        JIT_AS_DECODED, /* INSN_END of it ends the block */
+        JIT_ENDS,       /* emits its own way out of the block: nothing follows */
+        JIT_GOES_ON,    /* the block goes on behind it in spite of INSN_END: what needs an end is out of line, by its C function */
+    } ends;
     enum { STACK_NONE, STACK_PUSH, STACK_POP, STACK_LEAVE, NO_ACCESS } access; /* besides an explicit operand; NO_ACCESS: not even that */
 } JitRow;
-#define JIT_ROW(mnemonic, emit) { mnemonic, emit, false, STACK_NONE }
-extern const JitRow jit_rows_int[], jit_rows_branch[], jit_rows_stack[], jit_rows_vec[];
+#define JIT_ROW(mnemonic, emit) { mnemonic, emit, JIT_AS_DECODED, STACK_NONE }
+extern const JitRow jit_rows_int[], jit_rows_branch[], jit_rows_stack[], jit_rows_sys[], jit_rows_vec[];
 const JitRow *jit_vec_row(const Decoded *d); /* for what no table names; NULL: not a vector instruction */
 const JitRow *jit_x87_row(const Decoded *d);
 const JitRow *jit_row_find(const Decoded *d); /* NULL: by its C function */

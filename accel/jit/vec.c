@@ -249,7 +249,7 @@ static bool vec_excluded(const Decoded *d)
 
 const JitRow *jit_vec_row(const Decoded *d)
 {
-    static const JitRow row = { NULL, emit_form, false, STACK_NONE };
+    static const JitRow row = { NULL, emit_form, JIT_AS_DECODED, STACK_NONE };
 
     if (!d->mnemonic || d->evex || vec_excluded(d)) {
         return NULL;
@@ -262,7 +262,7 @@ const JitRow *jit_vec_row(const Decoded *d)
     return NULL;
 }
 
-#define ROW_NO_ACCESS(name, emit) { name, emit, false, NO_ACCESS }
+#define ROW_NO_ACCESS(name, emit) { name, emit, JIT_AS_DECODED, NO_ACCESS }
 const JitRow jit_rows_vec[] = {
     JIT_ROW("andn", emit_form), JIT_ROW("bextr", emit_form), JIT_ROW("blsi", emit_form), JIT_ROW("blsmsk", emit_form),
     JIT_ROW("blsr", emit_form), JIT_ROW("bzhi", emit_form), JIT_ROW("mulx", emit_form), JIT_ROW("pdep", emit_form),
@@ -274,5 +274,5 @@ const JitRow jit_rows_vec[] = {
     ROW_NO_ACCESS("mfence", emit_fence), ROW_NO_ACCESS("sfence", emit_fence),
     ROW_NO_ACCESS("prefetcht0", emit_nothing), ROW_NO_ACCESS("prefetcht1", emit_nothing), ROW_NO_ACCESS("prefetcht2", emit_nothing),
     ROW_NO_ACCESS("prefetchnta", emit_nothing), ROW_NO_ACCESS("prefetchw", emit_nothing), ROW_NO_ACCESS("prefetch", emit_nothing),
-    { NULL, NULL, false, STACK_NONE },
+    { NULL, NULL, JIT_AS_DECODED, STACK_NONE },
 };

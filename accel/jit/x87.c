@@ -110,7 +110,7 @@ static bool emit_wait(JitTr *t, JitInsn *j)
 
 const JitRow *jit_x87_row(const Decoded *d)
 {
-    static const JitRow row = { NULL, emit_x87, false, STACK_NONE }, wait = { NULL, emit_wait, false, NO_ACCESS };
+    static const JitRow row = { NULL, emit_x87, JIT_AS_DECODED, STACK_NONE }, wait = { NULL, emit_wait, JIT_AS_DECODED, NO_ACCESS };
 
     if (d->map == 0 && d->opcode == 0x9b) {
         return &wait;

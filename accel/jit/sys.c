@@ -1,0 +1,137 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * What a kernel does all the time: CLI, STI, PUSHF, POPF, SWAPGS of 64-bit code (SDM vol. 2).  The privilege is not part of what a
+ * block is found by, so ring 0 is looked for as the code runs; all else is the C function's, as are changes of rarer flags.
+ *
+ * Interrupts: while events wait, STI and POPF are the C function's, which leaves for the run loop.  An event that comes later finds
+ * the next poll, which is never between STI and the instruction behind it: that is in the same block, else STI is not emitted.
+ */
+#include "util/osdep.h"
+#include "accel/jit/translate.h"
+
+/* The out-of-line way by the C function. */
+static const uint8_t *sys_cold(JitTr *t, JitInsn *j)
+{
+    const uint8_t *at = emit_rx(t->cold);
+
+    jit_cold_jump(t, jit_slot(t, j), t->jit->call_c);
+    return at;
+}
+
+static void sys_unless_zero(JitTr *t, HostMem m, uint8_t opcode, const uint8_t *cold)
+{
+    emit_op(t->e, &(HostOp){ .opcode = opcode, .reg = 7, .is_mem = true, .mem = m, .imm_len = 1 });
+    emit_jcc(t->e, CC_NE, cold);
+}
+
+static void sys_need_ring0(JitTr *t, const uint8_t *cold)
+{
+    sys_unless_zero(t, JIT_FIELD(cpl), 0x80, cold);
+}
+
+static void sys_need_no_events(JitTr *t, const uint8_t *cold)
+{
+    sys_unless_zero(t, JIT_FIELD(vcpu.events), 0x83, cold);
+}
+
+static void sys_eflags(JitTr *t, unsigned ext, uint32_t imm)
+{
+    HostOp o = { .opcode = 0x81, .reg = (uint8_t)ext, .is_mem = true, .mem = JIT_FIELD(eflags), .imm_len = 4 };
+
+    st_le32(o.imm, imm);
+    emit_op(t->e, &o);
+}
+
+static bool sys_cli(JitTr *t, JitInsn *j)
+{
+    jit_flags_before_clobber(t, j);
+    sys_need_ring0(t, sys_cold(t, j));
+    sys_eflags(t, 4, ~(uint32_t)FL_IF);
+    return true;
+}
+
+static bool sys_sti(JitTr *t, JitInsn *j)
+{
+    if (t->jit->verify || j == &t->insns[t->count - 1]) {
+        return false;
+    }
+    jit_flags_before_clobber(t, j);
+    const uint8_t *cold = sys_cold(t, j);
+
+    sys_need_ring0(t, cold);
+    sys_need_no_events(t, cold);
+    sys_eflags(t, 1, FL_IF);
+    return true;
+}
+
+static bool sys_pushf(JitTr *t, JitInsn *j)
+{
+    if (!jit_code64(t) || j->d.opsize != 8) {
+        return false;
+    }
+    jit_flags_before_clobber(t, j);
+    HostMem m = jit_mem_stack(t, j, -8, 8, ACC_WRITE);
+
+    emit_rm(t->e, 0x8b, S2, JIT_FIELD(eflags), false);
+    emit_ri(t->e, 4, S2, ~(int32_t)(FL_VM | FL_RF), false);
+    emit_rm(t->e, 0x0b, S2, JIT_FIELD(cc_src), false);
+    emit_rm(t->e, 0x89, S2, m, true);
+    emit_rm(t->e, 0x8d, G_SP, host_mem(G_SP, -8), true);
+    return true;
+}
+
+/* Arithmetic flags and IF; more than these are to change: by C. */
+static bool sys_popf(JitTr *t, JitInsn *j)
+{
+    const int32_t all = 0x3fffff; /* where RFLAGS has any */
+    Emit *e = t->e;
+
+    if (!jit_code64(t) || j->d.opsize != 8) {
+        return false;
+    }
+    jit_flags_before_clobber(t, j);
+    const uint8_t *cold = sys_cold(t, j);
+
+    sys_need_ring0(t, cold);
+    sys_need_no_events(t, cold);
+    HostMem m = jit_mem_stack(t, j, 0, 8, ACC_READ);
+
+    emit_rm(e, 0x8b, S2, m, true);
+    emit_rr(e, 0x8b, S0, S2, false);
+    emit_rm(e, 0x33, S0, JIT_FIELD(eflags), false);
+    emit_ri(e, 4, S0, all & ~(FL_ARITH | FL_IF), false);
+    emit_jcc(e, CC_NE, cold);
+    emit_rr(e, 0x8b, S0, S2, false);
+    emit_ri(e, 4, S0, FL_ARITH, false);
+    emit_rm(e, 0x89, S0, JIT_FIELD(cc_src), true);
+    emit_ri(e, 4, S2, all & ~FL_ARITH, false);
+    emit_rm(e, 0x89, S2, JIT_FIELD(eflags), false);
+    emit_rm(e, 0x8d, G_SP, host_mem(G_SP, 8), true);
+    t->fl_mem = true;
+    t->fl_host = false;
+    return true;
+}
+
+static bool sys_swapgs(JitTr *t, JitInsn *j)
+{
+    Emit *e = t->e;
+
+    if (!jit_code64(t) || t->jit->verify) {
+        return false;
+    }
+    jit_flags_before_clobber(t, j);
+    sys_need_ring0(t, sys_cold(t, j));
+    emit_rm(e, 0x8b, S0, JIT_FIELD(kernel_gs_base), true);
+    emit_rm(e, 0x8b, S1, JIT_FIELD(seg[SEG_GS].base), true);
+    emit_rm(e, 0x89, S0, JIT_FIELD(seg[SEG_GS].base), true);
+    emit_rm(e, 0x89, S0, JIT_FIELD(lin_base[SEG_GS]), true);
+    emit_rm(e, 0x89, S1, JIT_FIELD(kernel_gs_base), true);
+    return true;
+}
+
+const JitRow jit_rows_sys[] = {
+    { "cli", sys_cli, JIT_GOES_ON, NO_ACCESS }, { "sti", sys_sti, JIT_GOES_ON, NO_ACCESS },
+    { "pushfq", sys_pushf, JIT_GOES_ON, STACK_PUSH }, { "popfq", sys_popf, JIT_GOES_ON, STACK_POP },
+    { "swapgs", sys_swapgs, JIT_GOES_ON, NO_ACCESS },
+    { NULL, NULL, JIT_AS_DECODED, STACK_NONE },
+};
