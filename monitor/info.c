@@ -76,6 +76,9 @@ static bool info_memdev(MonCall *call, GString *out, Error **errp)
     (void)call;
     (void)errp;
     membackend_print(out);
+    if (!out->len) {
+        g_string_append(out, "no memory back ends (-object memory-backend-ram,id=...): the machine allocates its RAM itself\n");
+    }
     return true;
 }
 

@@ -46,17 +46,41 @@ static struct {
 
 static pthread_mutex_t mainloop_bql = PTHREAD_MUTEX_INITIALIZER; /* not GMutex: race detectors know this one */
 static atomic_uint mainloop_bql_waiters; /* threads that found it taken */
+static atomic_bool mainloop_bql_main_waits; /* the main thread is one of them */
 static atomic_uint mainloop_bql_grants;  /* how often one of them got it */
 static void (*mainloop_bql_leaving)(void); /* guarded by it: what its holder still has to do */
 static _Thread_local bool mainloop_bql_mine;
 static _Thread_local bool mainloop_is_main;
 
+/*
+ * A vCPU that polls a device takes the lock again before those whom it woke have come round, so the main thread, which brings
+ * what is polled for, might never get it: it goes first.
+ */
+static void mainloop_let_main_first(void)
+{
+    enum { TRIES = 100 };
+    const struct timespec nap = { .tv_nsec = 10 * NS_PER_US };
+
+    for (int i = 0; i < TRIES && atomic_load(&mainloop_bql_main_waits); i++) {
+        nanosleep(&nap, NULL);
+    }
+}
+
 void bql_lock(void)
 {
     assert(!mainloop_bql_mine);
+    if (!mainloop_is_main && atomic_load_explicit(&mainloop_bql_main_waits, memory_order_relaxed)) {
+        mainloop_let_main_first();
+    }
     if (pthread_mutex_trylock(&mainloop_bql)) {
         atomic_fetch_add(&mainloop_bql_waiters, 1);
+        if (mainloop_is_main) {
+            atomic_store(&mainloop_bql_main_waits, true);
+        }
         pthread_mutex_lock(&mainloop_bql);
+        if (mainloop_is_main) {
+            atomic_store(&mainloop_bql_main_waits, false);
+        }
         atomic_fetch_sub(&mainloop_bql_waiters, 1);
         atomic_fetch_add(&mainloop_bql_grants, 1);
     }

@@ -116,6 +116,7 @@ typedef struct JitCpu {
     const uint8_t *full[JIT_FULLS]; /* called */
     unsigned epoch;          /* cpu->tlb_epoch, ... that jit_pages and jit_jumps are good for */
     uint32_t epoch_mode;
+    bool left_early;         /* a block was left before its end: verify.c cannot compare */
     bool dropped;            /* blocks, or write tags: what was noted of them must go */
     uint8_t epoch_way;
     uint64_t salt, salts[TLB_COUNT]; /* the last one given out; that of each way of looking at memory, 0: none */

@@ -216,6 +216,7 @@ static const uint8_t *insn_done(X86Cpu *cpu, JitSlot *s)
         return next_code(cpu);
     }
     if (G_UNLIKELY(cpu->dbg_hits || s->block->dead || (s->vec_done && (s->vec_done & ~jit_vec_allowed(cpu))))) {
+        jit_of(cpu)->left_early = true;
         cpu->regs[R_RIP] = insn_next_rip(cpu, &s->insn);
         return next_code(cpu);
     }

@@ -212,7 +212,9 @@ static void verify_guarded(Verify *v, void (*fn)(Verify *v), Outcome *o)
 static void verify_run_code(Verify *v)
 {
     v->cpu->regs[R_RIP] -= (uintptr_t)v->block->host & 0xfff;
+    v->jit->left_early = false;
     v->jit->enter(v->cpu, v->block->code);
+    v->given_up |= v->jit->left_early;
     if (v->cpu->jit_fault) { /* the exception is the interpreter's */
         v->cpu->jit_fault = false;
         interp_insn(v->cpu, v->jit->interp);

@@ -203,10 +203,10 @@ TEST(random_code_in_every_mode)
     unsigned first = seed ? (unsigned)atoi(seed) : 0, n = rounds ? (unsigned)atoi(rounds) : 2500;
     struct itimerval tick = { { 0, 3000 }, { 0, 3000 } };
 
+    signal(SIGSEGV, on_crash); /* before the translator takes what its code raises, and passes on the rest */
+    signal(SIGABRT, on_crash);
     cpu = guest_new();
     signal(SIGALRM, on_alarm);
-    signal(SIGSEGV, on_crash);
-    signal(SIGABRT, on_crash);
     setitimer(ITIMER_REAL, &tick, NULL);
     for (unsigned k = first; k < first + n; k++) {
         current_round = k;

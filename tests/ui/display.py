@@ -92,9 +92,9 @@ class Machine:
         self.text = self.text[match.end():]
         return match
 
-    def said(self, quiet=0.3):
-        """What the guest says until it is quiet."""
-        while select.select([self.process.stdout], [], [], quiet * SLOW)[0]:
+    def said(self, quiet=0.3, first=10):
+        """What the guest says until it is quiet; it has @first seconds to begin."""
+        while select.select([self.process.stdout], [], [], (quiet if self.text else max(quiet, first)) * SLOW)[0]:
             data = os.read(self.process.stdout.fileno(), 65536)
             if not data:
                 break

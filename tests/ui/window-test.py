@@ -178,12 +178,12 @@ def full_screen(server):
 def keys_and_pointer(server):
     with machine(server, "-sdl", guest="keys") as m:
         window = server.window()
-        m.said()
+        m.said(first=0)
         for key, codes in (("a", "1E 9E"), ("Left", "E0 4B E0 CB"), ("F11", "57 D7"), ("less", "")):
             server.do("key", key)
             if codes:
                 must_be(re.sub(r"pointer [^\n]*\n", "", m.said()).split(), codes.split(), key)
-        m.said()
+        m.said(first=0)
         server.do("keydown", "ctrl")
         server.do("keydown", "alt")
         server.do("key", "g")  # a hot key: the guest sees its modifiers come and go, and no g
@@ -195,7 +195,7 @@ def keys_and_pointer(server):
         must_have(title(server, window), "releases the pointer")
         server.do("key", "ctrl+alt+g")
         wait_until(lambda: "releases" not in title(server, window), "the grab's end")
-        m.said()
+        m.said(first=0)
         server.do("mousemove", 400, 300)
         got = re.findall(r"pointer (\w+) (\w+) ", m.said())[-1]
         for value, at, size in zip(got, (400, 300), (800, 600)):
