@@ -485,21 +485,26 @@ static bool jit_init(struct KeyVal *options, Error **errp)
     return true;
 }
 
+/* jit.lock is held. */
+static void note_for_all(RamBlock *ram, uint64_t off, uint64_t len)
+{
+    for (unsigned k = 0; jit.cpus && k < jit.cpus->len; k++) {
+        jit_code_note(g_ptr_array_index(jit.cpus, k), ram, off, len);
+    }
+}
+
+/* Watched no more: what came from the page goes before others may write there unseen. */
+static void jit_page_fading(RamBlock *ram, uint64_t page_off)
+{
+    note_for_all(ram, page_off, 0x1000);
+}
+
 /* Any thread, perhaps inside an RCU section. */
 static void jit_code_written(RamBlock *ram, uint64_t off, uint64_t len)
 {
-    mmu_code_written(ram, off, len);
     g_mutex_lock(&jit.lock);
-    for (unsigned k = 0; jit.cpus && k < jit.cpus->len; k++) {
-        JitCpu *j = g_ptr_array_index(jit.cpus, k);
-
-        jit_code_note(j, ram, off, len);
-        for (uint64_t page = off & ~(uint64_t)0xfff; page < off + len; page += 0x1000) {
-            if (!atomic_load(&ram->code_page[page >> 12])) { /* watched no more: what came from it goes */
-                jit_code_note(j, ram, page, 0x1000);
-            }
-        }
-    }
+    note_for_all(ram, off, len);
+    mmu_code_written_telling(ram, off, len, jit_page_fading);
     g_mutex_unlock(&jit.lock);
 }
 

@@ -181,8 +181,13 @@ typedef struct CodePage {
 CodePage mmu_fetch_page(X86Cpu *cpu, uint64_t lin);
 void mmu_fetch_io(X86Cpu *cpu, uint64_t phys, void *buf, unsigned len);
 void mmu_protect_code(X86Cpu *cpu, RamBlock *ram, uint64_t page_off);
-/* The code hook (system/memory.h) that mmu_init() sets; an engine that sets its own calls this first.  Any thread. */
+/*
+ * The code hook (system/memory.h) that mmu_init() sets.  An engine that sets its own calls the second from it: @fading is called for a
+ * page that is about to be watched no more, and drops all code that was made from it.  Any thread.
+ */
+typedef void MmuPageFading(RamBlock *ram, uint64_t page_off);
 void mmu_code_written(RamBlock *ram, uint64_t off, uint64_t len);
+void mmu_code_written_telling(RamBlock *ram, uint64_t off, uint64_t len, MmuPageFading *fading);
 
 /* Port and physical accesses of this CPU (A20, SMM view); take the big lock for devices. */
 uint64_t x86_io_in(X86Cpu *cpu, uint16_t port, unsigned size);

@@ -124,9 +124,10 @@ void mmu_protect_code(X86Cpu *cpu, RamBlock *ram, uint64_t page_off)
 
 /*
  * A marked page was written.  When nothing has been decoded from it for a while it is data again: the mark goes, and the
- * generation steps once more after that, for who decoded in between.
+ * generation steps once more after that, for who decoded in between.  Who keeps code without looking at generations is told before: it
+ * marks the page anew when it decodes from it again, and the mark stays then.
  */
-void mmu_code_written(RamBlock *ram, uint64_t off, uint64_t len)
+void mmu_code_written_telling(RamBlock *ram, uint64_t off, uint64_t len, MmuPageFading *fading)
 {
     for (uint64_t page = off >> 12; page <= (off + len - 1) >> 12; page++) {
         unsigned char n = atomic_load(&ram->code_page[page]);
@@ -136,10 +137,20 @@ void mmu_code_written(RamBlock *ram, uint64_t off, uint64_t len)
         }
         if (n && n < CODE_WRITES_MAX) {
             atomic_compare_exchange_strong(&ram->code_page[page], &n, (unsigned char)(n + 1));
-        } else if (n && atomic_compare_exchange_strong(&ram->code_page[page], &n, 0)) {
+            continue;
+        }
+        if (n && fading) {
+            fading(ram, page << 12);
+        }
+        if (n && atomic_compare_exchange_strong(&ram->code_page[page], &n, 0)) {
             atomic_fetch_add(&ram->code_gen[page], 1);
         }
     }
+}
+
+void mmu_code_written(RamBlock *ram, uint64_t off, uint64_t len)
+{
+    mmu_code_written_telling(ram, off, len, NULL);
 }
 
 /*

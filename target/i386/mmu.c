@@ -371,6 +371,18 @@ void *mem_page_ptr(X86Cpu *cpu, uint64_t lin, MemAccess acc, unsigned *avail)
 
 /* --- read-modify-write ------------------------------------------------------------------------------------------- */
 
+/* Nobody waits for a vCPU that waits here, so it must serve the flush that it was asked for meanwhile before it uses the TLB. */
+static void take_bus_lock(X86Cpu *cpu, MemRmw *m)
+{
+    atomic_store(&cpu->quiet, true);
+    g_mutex_lock(&bus_lock);
+    atomic_store(&cpu->quiet, false);
+    m->bus_locked = cpu->bus_locked = true;
+    if (G_UNLIKELY(atomic_load(&cpu->vcpu.events) & VCPU_EV_TLB)) {
+        mmu_serve_flush(cpu);
+    }
+}
+
 void mem_rmw_begin_slow(X86Cpu *cpu, MemRmw *m, uint64_t lin, unsigned size, bool locked)
 {
     unsigned idx = tlb_index(cpu);
@@ -398,10 +410,8 @@ void mem_rmw_begin_slow(X86Cpu *cpu, MemRmw *m, uint64_t lin, unsigned size, boo
     }
     mem_probe(cpu, lin, size, ACC_WRITE);
     if (locked) {
-        atomic_store(&cpu->quiet, true);
-        g_mutex_lock(&bus_lock);
-        atomic_store(&cpu->quiet, false);
-        m->bus_locked = cpu->bus_locked = true;
+        take_bus_lock(cpu, m);
+        mem_probe(cpu, lin, size, ACC_WRITE); /* what was flushed meanwhile; a fault drops the lock in the run loop */
     }
     for (unsigned k = 0; k < size; k += size <= 8 && !crosses_page(lin, size) ? size : 1) {
         unsigned n = size <= 8 && !crosses_page(lin, size) ? size : 1;

@@ -240,3 +240,38 @@ TEST(crossing_pages)
     CHECK_EQ(cpu->exc_cr2, GUEST_DATA + 0x1000);
     CHECK_EQ(guest_ram()[0x500ffe], 1);
 }
+
+static unsigned fading_told;
+static X86Cpu *fading_cpu;
+
+static void note_fading(RamBlock *ram, uint64_t page_off)
+{
+    fading_told += page_off == 0x500000 && atomic_load(&ram->code_page[0x500]) != 0;
+}
+
+static void decode_again(RamBlock *ram, uint64_t page_off)
+{
+    fading_told++;
+    mmu_protect_code(fading_cpu, ram, page_off);
+}
+
+/* Who keeps code is told before a page is watched no more, and a page that it decodes from again meanwhile stays watched. */
+TEST(pages_watched_no_more)
+{
+    X86Cpu *cpu = with_pte(0x500000 | PTE_P, 0);
+    CodePage page = mmu_fetch_page(cpu, GUEST_DATA);
+    fading_cpu = cpu;
+
+    for (unsigned round = 0; round < 2; round++) {
+        unsigned writes = 0;
+
+        fading_told = 0;
+        mmu_protect_code(cpu, page.ram, page.ram_off);
+        while (!fading_told && writes++ < 1000) {
+            mmu_code_written_telling(page.ram, page.ram_off + 5, 1, round ? note_fading : decode_again);
+        }
+        CHECK(writes > 1 && writes < 1000);
+        CHECK_EQ(fading_told, 1);
+        CHECK_EQ(atomic_load(&page.ram->code_page[0x500]), !round);
+    }
+}
