@@ -263,11 +263,31 @@ static bool int_moffs(JitTr *t, JitInsn *j)
     return true;
 }
 
+/* The selector, zero-extended. */
+static bool int_mov_from_seg(JitTr *t, const JitInsn *j)
+{
+    const Decoded *d = &j->d;
+    unsigned g = d->op[0].reg >> 3, h = jit_reg_host(g);
+
+    if (d->op[0].kind != OPND_GPR || d->opsize < 4 || j->i.src > SEG_GS) {
+        return false;
+    }
+    emit_op(t->e, &(HostOp){ .map = 1, .opcode = 0xb7, .reg = (uint8_t)(h == H_NONE ? (unsigned)S2 : h), .is_mem = true,
+                             .mem = JIT_FIELD(seg[j->i.src].sel) });
+    if (h == H_NONE) {
+        emit_rm(t->e, 0x89, S2, jit_reg_mem(g), true);
+    }
+    return true;
+}
+
 static bool int_mov(JitTr *t, JitInsn *j)
 {
     const Decoded *d = &j->d;
 
-    if (d->map != 0 || d->op[0].kind == OPND_SEG || d->op[1].kind == OPND_SEG) {
+    if (d->map == 0 && d->op[1].kind == OPND_SEG) {
+        return int_mov_from_seg(t, j);
+    }
+    if (d->map != 0 || d->op[0].kind == OPND_SEG) {
         return false;
     }
     if ((d->opcode & 0xfc) == 0xa0) {

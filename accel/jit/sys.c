@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * What a kernel does all the time: CLI, STI, PUSHF, POPF, SWAPGS of 64-bit code (SDM vol. 2).  The privilege is not part of what a
+ * What a kernel does all the time: CLI, STI, PUSHF, POPF, SWAPGS, the bases of FS and GS (SDM vol. 2).  The privilege is not part of what a
  * block is found by, so ring 0 is looked for as the code runs; all else is the C function's, as are changes of rarer flags.
  *
  * Interrupts: while events wait, STI and POPF are the C function's, which leaves for the run loop.  An event that comes later finds
  * the next poll, which is never between STI and the instruction behind it: that is in the same block, else STI is not emitted.
+ * What may leave the block early, or changes what verify=on does not take back, is not emitted for it.
  */
 #include "util/osdep.h"
 #include "accel/jit/translate.h"
@@ -86,7 +87,7 @@ static bool sys_popf(JitTr *t, JitInsn *j)
     const int32_t all = 0x3fffff; /* where RFLAGS has any */
     Emit *e = t->e;
 
-    if (!jit_code64(t) || j->d.opsize != 8) {
+    if (!jit_code64(t) || j->d.opsize != 8 || t->jit->verify) {
         return false;
     }
     jit_flags_before_clobber(t, j);
@@ -129,9 +130,86 @@ static bool sys_swapgs(JitTr *t, JitInsn *j)
     return true;
 }
 
+/* RDFSBASE and kin: allowed by CR4 at any privilege. */
+static const uint8_t *sys_need_fsgsbase(JitTr *t, JitInsn *j)
+{
+    HostOp test = { .opcode = 0xf7, .is_mem = true, .mem = JIT_FIELD(cr4), .imm_len = 4 };
+    const uint8_t *cold = sys_cold(t, j);
+
+    st_le32(test.imm, CR4_FSGSBASE);
+    emit_op(t->e, &test);
+    emit_jcc(t->e, CC_E, cold);
+    return cold;
+}
+
+static bool sys_rdbase(JitTr *t, JitInsn *j, unsigned seg)
+{
+    unsigned g = j->d.op[0].reg >> 3, h = jit_reg_host(g);
+
+    if (!jit_code64(t)) {
+        return false;
+    }
+    jit_flags_before_clobber(t, j);
+    sys_need_fsgsbase(t, j);
+    emit_rm(t->e, 0x8b, h == H_NONE ? (unsigned)S2 : h, JIT_FIELD(seg[seg].base), j->d.opsize == 8);
+    if (h == H_NONE) {
+        emit_rm(t->e, 0x89, S2, jit_reg_mem(g), true);
+    }
+    return true;
+}
+
+/* Only addresses of 48 bits: what others are is for the C function to say. */
+static bool sys_wrbase(JitTr *t, JitInsn *j, unsigned seg)
+{
+    unsigned g = j->d.op[0].reg >> 3, h = jit_reg_host(g);
+    Emit *e = t->e;
+
+    if (!jit_code64(t) || t->jit->verify) {
+        return false;
+    }
+    jit_flags_before_clobber(t, j);
+    const uint8_t *cold = sys_need_fsgsbase(t, j);
+
+    if (h == H_NONE) {
+        emit_rm(e, 0x8b, S2, jit_reg_mem(g), j->d.opsize == 8);
+    } else {
+        emit_rr(e, 0x8b, S2, h, j->d.opsize == 8);
+    }
+    emit_rr(e, 0x8b, S0, S2, true);
+    emit_shift(e, 4, S0, 16, true);
+    emit_shift(e, 7, S0, 16, true);
+    emit_rr(e, 0x3b, S0, S2, true);
+    emit_jcc(e, CC_NE, cold);
+    emit_rm(e, 0x89, S2, JIT_FIELD(seg[seg].base), true);
+    emit_rm(e, 0x89, S2, JIT_FIELD(lin_base[seg]), true);
+    return true;
+}
+
+static bool sys_rdfsbase(JitTr *t, JitInsn *j)
+{
+    return sys_rdbase(t, j, SEG_FS);
+}
+
+static bool sys_rdgsbase(JitTr *t, JitInsn *j)
+{
+    return sys_rdbase(t, j, SEG_GS);
+}
+
+static bool sys_wrfsbase(JitTr *t, JitInsn *j)
+{
+    return sys_wrbase(t, j, SEG_FS);
+}
+
+static bool sys_wrgsbase(JitTr *t, JitInsn *j)
+{
+    return sys_wrbase(t, j, SEG_GS);
+}
+
 const JitRow jit_rows_sys[] = {
     { "cli", sys_cli, JIT_GOES_ON, NO_ACCESS }, { "sti", sys_sti, JIT_GOES_ON, NO_ACCESS },
     { "pushfq", sys_pushf, JIT_GOES_ON, STACK_PUSH }, { "popfq", sys_popf, JIT_GOES_ON, STACK_POP },
     { "swapgs", sys_swapgs, JIT_GOES_ON, NO_ACCESS },
+    JIT_ROW("rdfsbase", sys_rdfsbase), JIT_ROW("rdgsbase", sys_rdgsbase),
+    JIT_ROW("wrfsbase", sys_wrfsbase), JIT_ROW("wrgsbase", sys_wrgsbase),
     { NULL, NULL, JIT_AS_DECODED, STACK_NONE },
 };
