@@ -8,17 +8,12 @@ static bool branch_natural(const JitTr *t, const JitInsn *j)
     return j->d.opsize == (jit_code64(t) ? 8 : 4);
 }
 
-static int64_t branch_rel(const JitInsn *j)
-{
-    return (int64_t)j->i.imm + j->i.off + j->i.len;
-}
-
 /* Around: what is emitted between is skipped when the host's @cc holds. */
 static void branch_exit_unless(JitTr *t, JitInsn *j, uint8_t *skip)
 {
     bool host = t->fl_host, mem = t->fl_mem;
 
-    jit_exit_to(t, j, branch_rel(j), j->live_target);
+    jit_exit_to(t, j, jit_branch_rel(j), j->live_target);
     emit_patch(skip, t->e->to_rx, emit_rx(t->e));
     t->fl_host = host;
     t->fl_mem = mem;
@@ -73,7 +68,7 @@ static bool branch_jmp(JitTr *t, JitInsn *j)
     if (j->d.op[0].kind != OPND_REL) {
         return branch_jmp_indirect(t, j);
     }
-    jit_exit_to(t, j, branch_rel(j), j->live_target);
+    jit_exit_to(t, j, jit_branch_rel(j), j->live_target);
     return true;
 }
 
@@ -132,7 +127,7 @@ static bool branch_call(JitTr *t, JitInsn *j)
     }
     push_next(t, j);
     emit_rm(t->e, 0x8d, G_SP, host_mem(G_SP, -size), jit_code64(t));
-    jit_exit_to(t, j, branch_rel(j), j->live_target);
+    jit_exit_to(t, j, jit_branch_rel(j), j->live_target);
     return true;
 }
 

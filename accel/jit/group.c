@@ -70,20 +70,10 @@ static void join(JitTr *t, const Values *v, JitInsn *j, unsigned n, unsigned bas
     }
 }
 
-static const Operand *memory_operand(const JitInsn *j)
-{
-    for (unsigned k = 0; k < j->d.nops; k++) {
-        if (j->d.op[k].kind == OPND_MEM) {
-            return &j->d.op[k];
-        }
-    }
-    return NULL;
-}
-
 static void accesses(JitTr *t, const Values *v, JitInsn *j)
 {
     unsigned n = 0, how = j->row->access;
-    const Operand *m = how == NO_ACCESS ? NULL : memory_operand(j);
+    const Operand *m = how == NO_ACCESS ? NULL : jit_memory_operand(j);
 
     if (m && (m->read || m->write)) {
         const Insn *i = &j->i;

@@ -63,12 +63,6 @@ static bool decode_at(JitTr *t, unsigned off, JitInsn *j)
     return true;
 }
 
-/* A direct branch's target, from the page's begin. */
-static int64_t branch_rel(const JitInsn *j)
-{
-    return (int64_t)j->i.imm + j->i.off + j->i.len;
-}
-
 static bool is_direct(const JitInsn *j)
 {
     return j->row && (j->i.flags & INSN_BRANCH) && j->d.nops == 1 && j->d.op[0].kind == OPND_REL;
@@ -163,7 +157,7 @@ static void scan_targets(JitTr *t)
 {
     for (unsigned k = 0; k < t->count; k++) {
         if (is_direct(&t->insns[k])) {
-            t->insns[k].live_target = flags_used_at(t, branch_rel(&t->insns[k]));
+            t->insns[k].live_target = flags_used_at(t, jit_branch_rel(&t->insns[k]));
         } else if (t->insns[k].row && t->insns[k].row->ends == JIT_ENDS) {
             t->insns[k].live_target = FL_ARITH;
         }

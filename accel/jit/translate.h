@@ -51,6 +51,23 @@ struct JitInsn {
     uint16_t live_target; /* branches: at the target, when it is in this page; else all */
 };
 
+/* A direct branch's target, from the page's begin. */
+static inline int64_t jit_branch_rel(const JitInsn *j)
+{
+    return (int64_t)j->i.imm + j->i.off + j->i.len;
+}
+
+/* The explicit operand in memory; NULL: none. */
+static inline const Operand *jit_memory_operand(const JitInsn *j)
+{
+    for (unsigned k = 0; k < j->d.nops; k++) {
+        if (j->d.op[k].kind == OPND_MEM) {
+            return &j->d.op[k];
+        }
+    }
+    return NULL;
+}
+
 #define JIT_GROUPS ((unsigned)G_N_ELEMENTS(((X86Cpu *)0)->jit_group))
 typedef struct JitGroup {
     int32_t lo, hi;      /* bytes, from the value that its addresses have in common */

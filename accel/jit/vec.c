@@ -235,12 +235,6 @@ static bool emit_fence(JitTr *t, JitInsn *j)
     return true;
 }
 
-static bool emit_nothing(JitTr *t, JitInsn *j)
-{
-    (void)t, (void)j;
-    return true;
-}
-
 /* Lists of addresses, memory that no operand names, parts of operands that decide what faults: C. */
 static bool vec_excluded(const Decoded *d)
 {
@@ -272,7 +266,5 @@ const JitRow jit_rows_vec[] = {
     JIT_ROW("lzcnt", emit_count), JIT_ROW("tzcnt", emit_count),
     ROW_NO_ACCESS("vzeroupper", emit_vzero), ROW_NO_ACCESS("vzeroall", emit_vzero), ROW_NO_ACCESS("emms", emit_emms),
     ROW_NO_ACCESS("mfence", emit_fence), ROW_NO_ACCESS("sfence", emit_fence),
-    ROW_NO_ACCESS("prefetcht0", emit_nothing), ROW_NO_ACCESS("prefetcht1", emit_nothing), ROW_NO_ACCESS("prefetcht2", emit_nothing),
-    ROW_NO_ACCESS("prefetchnta", emit_nothing), ROW_NO_ACCESS("prefetchw", emit_nothing), ROW_NO_ACCESS("prefetch", emit_nothing),
     { NULL, NULL, JIT_AS_DECODED, STACK_NONE },
 };

@@ -29,16 +29,6 @@ static X87Kind x87_kind(const Decoded *d)
     return !strcmp(d->mnemonic, "fldcw") ? X87_FLDCW : X87_DATA;
 }
 
-static const Operand *x87_memory(const Decoded *d)
-{
-    for (unsigned k = 0; k < d->nops; k++) {
-        if (d->op[k].kind == OPND_MEM) {
-            return &d->op[k];
-        }
-    }
-    return NULL;
-}
-
 /* Before an instruction's own operation: S2 is not free then. */
 static void note_insn(JitTr *t, const JitInsn *j)
 {
@@ -75,7 +65,7 @@ static void fldcw_check(JitTr *t, JitInsn *j, HostMem m)
 
 static bool emit_x87(JitTr *t, JitInsn *j)
 {
-    const Operand *mem = x87_memory(&j->d);
+    const Operand *mem = jit_memory_operand(j);
     X87Kind kind = x87_kind(&j->d);
     HostOp o = { .opcode = j->d.opcode, .reg = j->d.modrm >> 3 & 7, .rm = j->d.modrm & 7 };
 
