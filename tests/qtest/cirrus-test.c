@@ -6,6 +6,7 @@
 #include "util/osdep.h"
 #include "tests/qtest/blt-model.h"
 #include "tests/qtest/libqtest.h"
+#include "tests/qtest/screen.h"
 #include "tests/unit/test.h"
 
 enum { SEQ = 0x3c4, GFX = 0x3ce, CRTC = 0x3d4, ATTR = 0x3c0, WINDOW = 0xa0000, DEVFN = 0x10, AREA = 0x10000 };
@@ -71,31 +72,6 @@ static void mode(QTest *t, unsigned width, unsigned height, unsigned stride, uin
     hidden_dac(t, dac);
     qtest_inb(t, 0x3da);
     qtest_outb(t, ATTR, 0x20);
-}
-
-static uint8_t *screendump(QTest *t, int *w, int *h)
-{
-    char path[] = "/tmp/rhea-cirrus-XXXXXX";
-    int fd = mkstemp(path), head = 0;
-    char *out = qtest_hmp(t, "screendump %s", path), *data;
-    gsize len;
-
-    CHECK_STR(out, "");
-    g_free(out);
-    close(fd);
-    CHECK(g_file_get_contents(path, &data, &len, NULL));
-    unlink(path);
-    CHECK_EQ(sscanf(data, "P6 %d %d 255%n", w, h, &head), 2);
-    CHECK_EQ(len, (gsize)head + 1 + (gsize)*w * (gsize)*h * 3);
-    uint8_t *pixels = g_memdup2(data + head + 1, (gsize)*w * (gsize)*h * 3);
-    g_free(data);
-    return pixels;
-}
-
-static uint32_t pixel(const uint8_t *p, int w, int x, int y)
-{
-    p += ((size_t)y * (size_t)w + (size_t)x) * 3;
-    return (uint32_t)p[0] << 16 | (uint32_t)p[1] << 8 | p[2];
 }
 
 TEST(identity)

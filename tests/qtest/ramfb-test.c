@@ -2,6 +2,7 @@
 /* ramfb: set up by a DMA write to "etc/ramfb", pictures in several formats, and set-ups that cannot be; and bochs-display's pictures. */
 #include "util/osdep.h"
 #include "tests/qtest/fwcfg.h"
+#include "tests/qtest/screen.h"
 #include "tests/unit/test.h"
 
 enum { FILE_SIZE = 28, AT = 0x100000, DMA_WRITE_SELECT = 0x18, DMA_READ_SELECT = 0x0a };
@@ -34,31 +35,6 @@ static uint32_t set_up(QTest *t, uint64_t addr, const char *fourcc, uint32_t wid
     st_be32(file + 24, stride);
     qtest_write(t, 0x2000, file, sizeof(file));
     return fwcfg_dma(t, (uint32_t)find_key(t, "etc/ramfb") << 16 | DMA_WRITE_SELECT, 0x2000, FILE_SIZE);
-}
-
-static uint8_t *screendump(QTest *t, int *w, int *h)
-{
-    char path[] = "/tmp/rhea-ramfb-XXXXXX";
-    int fd = mkstemp(path), head = 0;
-    char *out = qtest_hmp(t, "screendump %s", path), *data;
-    gsize len;
-
-    CHECK_STR(out, "");
-    g_free(out);
-    close(fd);
-    CHECK(g_file_get_contents(path, &data, &len, NULL));
-    unlink(path);
-    CHECK_EQ(sscanf(data, "P6 %d %d 255%n", w, h, &head), 2);
-    CHECK_EQ(len, (gsize)head + 1 + (gsize)*w * (gsize)*h * 3);
-    uint8_t *pixels = g_memdup2(data + head + 1, (gsize)*w * (gsize)*h * 3);
-    g_free(data);
-    return pixels;
-}
-
-static uint32_t pixel(const uint8_t *p, int w, int x, int y)
-{
-    p += ((size_t)y * (size_t)w + (size_t)x) * 3;
-    return (uint32_t)p[0] << 16 | (uint32_t)p[1] << 8 | p[2];
 }
 
 TEST(pictures)

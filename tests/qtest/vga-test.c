@@ -2,6 +2,7 @@
 /* VGA core and the standard VGA card: planes and write modes, DAC, VBE, and pictures as screendump writes them. */
 #include "util/osdep.h"
 #include "tests/qtest/libqtest.h"
+#include "tests/qtest/screen.h"
 #include "tests/qtest/vga-model.h"
 #include "tests/unit/test.h"
 
@@ -55,33 +56,6 @@ static uint16_t vbe_get(QTest *t, uint16_t index)
 {
     qtest_outw(t, VBE, index);
     return qtest_inw(t, VBE + 1);
-}
-
-/* A PPM's pixels; *w and *h its size. */
-static uint8_t *screendump(QTest *t, int *w, int *h)
-{
-    char path[] = "/tmp/rhea-vga-XXXXXX";
-    int fd = mkstemp(path);
-    char *out = qtest_hmp(t, "screendump %s", path), *data;
-    gsize len;
-
-    CHECK_STR(out, "");
-    g_free(out);
-    close(fd);
-    CHECK(g_file_get_contents(path, &data, &len, NULL));
-    unlink(path);
-    int head = 0;
-    CHECK_EQ(sscanf(data, "P6 %d %d 255%n", w, h, &head), 2);
-    CHECK_EQ(len, (gsize)head + 1 + (gsize)*w * (gsize)*h * 3);
-    uint8_t *pixels = g_memdup2(data + head + 1, (gsize)*w * (gsize)*h * 3);
-    g_free(data);
-    return pixels;
-}
-
-static uint32_t pixel(const uint8_t *p, int w, int x, int y)
-{
-    p += ((size_t)y * (size_t)w + (size_t)x) * 3;
-    return (uint32_t)p[0] << 16 | (uint32_t)p[1] << 8 | p[2];
 }
 
 TEST(identity)
