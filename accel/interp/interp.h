@@ -21,6 +21,16 @@ void interp_chain(X86Cpu *cpu, BlockCache *c);
 void interp_insn(X86Cpu *cpu, BlockCache *c);
 void interp_step(X86Cpu *cpu, BlockCache *c);
 
+/*
+ * The run loop of both engines: takes events, delivers exceptions, steps where blocks will not do.  Sets cpu->exit_jmp.  Returns when
+ * the vCPU shall leave: an exit is wanted, or it halts.
+ */
+typedef struct EngineOps {
+    void (*blocks)(X86Cpu *cpu, void *opaque); /* runs guest code from an exact RIP until an event waits or something is in the way */
+    void (*code_written)(void *opaque);        /* serves VCPU_EV_CODE; NULL: nobody raises it for this engine */
+} EngineOps;
+void interp_loop(X86Cpu *cpu, BlockCache *steps, const EngineOps *ops, void *opaque);
+
 #define BLOCK_MAX_INSNS 32
 
 typedef struct Block Block;

@@ -141,11 +141,13 @@ void interp_step(X86Cpu *cpu, BlockCache *c)
     }
 }
 
-/* Returns when the vCPU shall leave: an exit is wanted, or it halts. */
-static void interp_loop(X86Cpu *cpu, BlockCache *c)
+static void loop_inside(X86Cpu *cpu, BlockCache *steps, const EngineOps *ops, void *opaque)
 {
     for (;;) {
         if (G_UNLIKELY(atomic_load_explicit(&cpu->vcpu.events, memory_order_acquire))) {
+            if (ops->code_written && (atomic_load(&cpu->vcpu.events) & VCPU_EV_CODE)) {
+                ops->code_written(opaque);
+            }
             bool took = x86_take_events(cpu);
 
             if (atomic_load(&cpu->vcpu.events) & VCPU_EV_EXIT) {
@@ -160,26 +162,25 @@ static void interp_loop(X86Cpu *cpu, BlockCache *c)
             return;
         }
         if (G_UNLIKELY(cpu->int_shadow || cpu->dbg_slow)) {
-            interp_step(cpu, c);
+            interp_step(cpu, steps);
             continue;
         }
-        interp_chain(cpu, c);
+        ops->blocks(cpu, opaque);
     }
 }
 
-static void interp_run(Vcpu *v)
+void interp_loop(X86Cpu *cpu, BlockCache *steps, const EngineOps *ops, void *opaque)
 {
-    X86Cpu *cpu = x86_cpu(v);
     volatile bool again = true;
 
     cpu->jmp_valid = true;
     while (again) {
         if (sigsetjmp(cpu->exit_jmp, 0) == 0) {
-            interp_loop(cpu, v->accel);
+            loop_inside(cpu, steps, ops, opaque);
             again = false;
         } else {
             cpu->insn = NULL;
-            cpu->smc = false;
+            cpu->smc = false; /* a translator is told by VCPU_EV_CODE too */
             mmu_drop_bus_lock(cpu);
             if (cpu->exc_vector >= 0) {
                 cpu->dbg_hits = 0; /* the instruction did not happen */
@@ -189,6 +190,18 @@ static void interp_run(Vcpu *v)
         }
     }
     cpu->jmp_valid = false;
+}
+
+static void interp_blocks(X86Cpu *cpu, void *opaque)
+{
+    interp_chain(cpu, opaque);
+}
+
+static void interp_run(Vcpu *v)
+{
+    static const EngineOps ops = { .blocks = interp_blocks };
+
+    interp_loop(x86_cpu(v), v->accel, &ops, v->accel);
 }
 
 static bool interp_probe(char **why)

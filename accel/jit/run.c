@@ -398,57 +398,22 @@ void jit_blocks(X86Cpu *cpu, JitCpu *j)
     }
 }
 
-/* Returns when the vCPU shall leave: an exit is wanted, or it halts. */
-static void jit_loop(X86Cpu *cpu, JitCpu *j)
+static void run_blocks(X86Cpu *cpu, void *opaque)
 {
-    for (;;) {
-        if (G_UNLIKELY(atomic_load_explicit(&cpu->vcpu.events, memory_order_acquire))) {
-            if (atomic_load(&cpu->vcpu.events) & VCPU_EV_CODE) {
-                jit_cache_written(j);
-            }
-            bool took = x86_take_events(cpu);
+    jit_blocks(cpu, opaque);
+}
 
-            if (atomic_load(&cpu->vcpu.events) & VCPU_EV_EXIT) {
-                return;
-            }
-            if (took) {
-                debugger_after(cpu);
-                continue;
-            }
-        }
-        if (G_UNLIKELY(atomic_load_explicit(&cpu->vcpu.halted, memory_order_relaxed))) {
-            return;
-        }
-        if (G_UNLIKELY(cpu->int_shadow || cpu->dbg_slow)) {
-            interp_step(cpu, j->interp);
-            continue;
-        }
-        jit_blocks(cpu, j);
-    }
+static void run_code_written(void *opaque)
+{
+    jit_cache_written(opaque);
 }
 
 static void jit_run(Vcpu *v)
 {
-    X86Cpu *cpu = x86_cpu(v);
-    volatile bool again = true;
+    static const EngineOps ops = { .blocks = run_blocks, .code_written = run_code_written };
+    JitCpu *j = v->accel;
 
-    cpu->jmp_valid = true;
-    while (again) {
-        if (sigsetjmp(cpu->exit_jmp, 0) == 0) {
-            jit_loop(cpu, v->accel);
-            again = false;
-        } else {
-            cpu->insn = NULL;
-            cpu->smc = false; /* VCPU_EV_CODE tells the loop */
-            mmu_drop_bus_lock(cpu);
-            if (cpu->exc_vector >= 0) {
-                cpu->dbg_hits = 0;
-                x86_deliver_pending(cpu);
-                debugger_after(cpu);
-            }
-        }
-    }
-    cpu->jmp_valid = false;
+    interp_loop(j->cpu, j->interp, &ops, j);
 }
 
 /* --- the accelerator -------------------------------------------------------------------------------------------------- */
