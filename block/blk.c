@@ -175,11 +175,10 @@ static void blk_finish(BlkReq *r)
     }
 }
 
-/* Completes what a vCPU's access finished at once, while its thread is on its way out of the device. */
-static void blk_complete_leaving(void)
+/* Completes at most @budget requests that are finished; the bottom half does the rest. */
+static void blk_complete_some(int budget)
 {
-    enum { BUDGET = 8 }; /* a transfer in several pieces; then let the guest go on */
-    for (int i = 0; i < BUDGET; i++) {
+    for (int i = 0; i < budget; i++) {
         BlkReq *r = blk_take_finished(NULL, false);
         if (!r) {
             return;
@@ -187,6 +186,12 @@ static void blk_complete_leaving(void)
         blk_complete(r);
     }
     bh_schedule(blk_bh);
+}
+
+/* Completes what a vCPU's access finished at once, while its thread is on its way out of the device. */
+static void blk_complete_leaving(void)
+{
+    blk_complete_some(8); /* a transfer in several pieces; then let the guest go on */
 }
 
 /* As blk_finish for a request that never left this thread. */
@@ -578,15 +583,7 @@ static BlkReq *blk_take_finished(Blk *b, bool wait)
 static void blk_complete_finished(void *opaque)
 {
     (void)opaque;
-    enum { BUDGET = 256 }; /* then let timers and descriptors have a turn */
-    for (int i = 0; i < BUDGET; i++) {
-        BlkReq *r = blk_take_finished(NULL, false);
-        if (!r) {
-            return;
-        }
-        blk_complete(r);
-    }
-    bh_schedule(blk_bh);
+    blk_complete_some(256); /* then let timers and descriptors have a turn */
 }
 
 void blk_drain(Blk *b)
