@@ -246,10 +246,15 @@ static bool work_begin(SnapshotWork *w, Qcow2 *q, bool drops, Error **errp)
     return true;
 }
 
-static uint64_t *snapshot_l1(Qcow2 *q, const Qcow2Snapshot *s, int *ret)
+static uint64_t *snapshot_l1(Qcow2 *q, const Qcow2Snapshot *s, Error **errp)
 {
     uint64_t *l1 = g_new0(uint64_t, s->l1_size + 1);
-    *ret = block_node_pread(q->n->file, s->l1_offset, l1, (size_t)s->l1_size * 8);
+    int ret = block_node_pread(q->n->file, s->l1_offset, l1, (size_t)s->l1_size * 8);
+    if (ret < 0) {
+        error_set_errno(errp, -ret, "cannot read the snapshot's L1 table");
+        g_free(l1);
+        return NULL;
+    }
     for (uint32_t i = 0; i < s->l1_size; i++) {
         l1[i] = GUINT64_FROM_BE(l1[i]);
     }
@@ -374,16 +379,13 @@ static bool qcow2_snapshot_delete(BlockNode *n, const char *id_or_name, Error **
 {
     Qcow2 *q = n->opaque;
     SnapshotWork w;
-    int i = snapshot_find_or_say(q, id_or_name, errp), ret;
+    int i = snapshot_find_or_say(q, id_or_name, errp);
     if (i < 0 || !work_begin(&w, q, true, errp)) {
         return false;
     }
     const Qcow2Snapshot *s = &g_array_index(q->snapshots, Qcow2Snapshot, i);
-    uint64_t *l1 = snapshot_l1(q, s, &ret);
-    bool ok = ret == 0 && work_walk(&w, l1, s->l1_size, -1, errp);
-    if (ret < 0) {
-        error_set_errno(errp, -ret, "cannot read the snapshot's L1 table");
-    }
+    uint64_t *l1 = snapshot_l1(q, s, errp);
+    bool ok = l1 && work_walk(&w, l1, s->l1_size, -1, errp);
     g_free(l1);
     if (!ok) {
         work_free(&w);
@@ -398,16 +400,13 @@ static bool qcow2_snapshot_apply(BlockNode *n, const char *id_or_name, Error **e
 {
     Qcow2 *q = n->opaque;
     SnapshotWork w;
-    int i = snapshot_find_or_say(q, id_or_name, errp), ret;
+    int i = snapshot_find_or_say(q, id_or_name, errp);
     if (i < 0 || !work_begin(&w, q, true, errp)) {
         return false;
     }
     const Qcow2Snapshot *s = &g_array_index(q->snapshots, Qcow2Snapshot, i);
-    uint64_t *l1 = snapshot_l1(q, s, &ret);
-    if (ret < 0) {
-        error_set_errno(errp, -ret, "cannot read the snapshot's L1 table");
-    }
-    bool ok = ret == 0 && work_walk(&w, w.l1, w.l1_entries, -1, errp) && work_walk(&w, l1, s->l1_size, 1, errp);
+    uint64_t *l1 = snapshot_l1(q, s, errp);
+    bool ok = l1 && work_walk(&w, w.l1, w.l1_entries, -1, errp) && work_walk(&w, l1, s->l1_size, 1, errp);
     if (!ok) {
         g_free(l1);
         work_free(&w);
