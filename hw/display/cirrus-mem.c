@@ -63,16 +63,22 @@ static uint8_t memory_read(Cirrus *c, uint32_t off)
     return mem_ram_ptr(&c->vga.vram)[extended_offset(c, off) & (c->vga.vram_size - 1)];
 }
 
-static void memory_write(Cirrus *c, uint32_t off, uint8_t val)
+/* @at: behind the extended addressing. */
+static void vram_write(Cirrus *c, uint32_t at, uint8_t val)
 {
-    off = extended_offset(c, off) & (c->vga.vram_size - 1);
+    at &= c->vga.vram_size - 1;
     if (extended_write(c)) {
-        extended_pixels(c, off, val);
+        extended_pixels(c, at, val);
     } else {
-        mem_ram_ptr(&c->vga.vram)[off] = val;
-        mem_set_dirty(&c->vga.vram, off, 1);
+        mem_ram_ptr(&c->vga.vram)[at] = val;
+        mem_set_dirty(&c->vga.vram, at, 1);
     }
     console_changed(c->vga.console);
+}
+
+static void memory_write(Cirrus *c, uint32_t off, uint8_t val)
+{
+    vram_write(c, extended_offset(c, off), val);
 }
 
 static uint64_t linear_read(void *opaque, hwaddr off, unsigned size)
@@ -253,15 +259,9 @@ static void window_write_byte(Cirrus *c, uint32_t off, uint8_t val)
     } else if (!(c->vga.seq[SR_EXT_MODE] & 1)) {
         vga_window_write(&c->vga, off, val, 0);
     } else if (off <= 0xffff) {
-        uint32_t start = bank_start(c, &at), to = (start + extended_offset(c, at)) & (c->vga.vram_size - 1);
+        uint32_t start = bank_start(c, &at);
 
-        if (extended_write(c)) {
-            extended_pixels(c, to, val);
-        } else {
-            mem_ram_ptr(&c->vga.vram)[to] = val;
-            mem_set_dirty(&c->vga.vram, to, 1);
-        }
-        console_changed(c->vga.console);
+        vram_write(c, start + extended_offset(c, at), val);
     }
 }
 
