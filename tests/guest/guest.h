@@ -43,6 +43,11 @@
 
 #define OFF(label) ((label) - guest_rom)
 
+/* From 32-bit protected mode to 64-bit code at @label, with TABLES filled in. */
+#define LONG_MODE(label) \
+    mov %cr4, %eax; or $0x20, %eax; mov %eax, %cr4; mov $TABLES, %eax; mov %eax, %cr3; mov $0xc0000080, %ecx; rdmsr; or $0x100, %eax; \
+    wrmsr; mov %cr0, %eax; or $0x80000000, %eax; mov %eax, %cr0; ljmp $SEL_CODE64, $label
+
 #if GUEST_MODE == MODE_LONG
 #define CODE .code64
 #define SI %rsi
@@ -184,19 +189,7 @@ guest_protected:
     add $8, %edi
     add $0x200000, %eax
     loop 1b
-    mov %cr4, %eax
-    or $0x20, %eax
-    mov %eax, %cr4
-    mov $TABLES, %eax
-    mov %eax, %cr3
-    mov $0xc0000080, %ecx
-    rdmsr
-    or $0x100, %eax
-    wrmsr
-    mov %cr0, %eax
-    or $0x80000000, %eax
-    mov %eax, %cr0
-    ljmp $SEL_CODE64, $guest_long
+    LONG_MODE(guest_long)
 .code64
 guest_long:
     mov $SEL_DATA64, %ax

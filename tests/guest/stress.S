@@ -65,8 +65,7 @@
 /* From protected mode, paging off, to long mode. */
 #define ENTER_LONG(label) \
     mov $SEL_DATA32, %eax; mov %eax, %ds; mov %eax, %es; mov %eax, %fs; mov %eax, %gs; mov %eax, %ss; \
-    mov $TABLES, %eax; mov %eax, %cr3; mov $0xc0000080, %ecx; rdmsr; or $0x100, %eax; wrmsr; \
-    mov %cr0, %eax; or $0x80000000, %eax; mov %eax, %cr0; ljmp $SEL_CODE64, $label
+    LONG_MODE(label)
 
 guest_main:
     /* the gates of the timer in three modes, and of the page fault */
@@ -523,9 +522,6 @@ other:
     ljmpl $SEL_CODE32, $other32
 .code32
 other32:
-    mov %cr4, %eax
-    or $0x20, %eax
-    mov %eax, %cr4
     ENTER_LONG(other64)
 .code64
 other64:

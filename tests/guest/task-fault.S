@@ -3,6 +3,7 @@
  * which are raised in the new task; a task of their own handles them, as the new one may have no stack. */
 #define GUEST_MODE MODE_PM32
 #include "tests/guest/guest.h"
+#include "tests/guest/task.h"
 
 #define ERROR SCRATCH
 #define VECTOR (SCRATCH + 4)
@@ -29,26 +30,6 @@
 #define SEL_SMALL 0xe0      /* code, limit 0xfff */
 #define SEL_BEYOND 0xf8     /* beyond the table */
 
-.macro descriptor sel, low, high
-    movl $\low, GDT + \sel
-    movl $\high, GDT + \sel + 4
-.endm
-.macro task tss, ip, stack
-    mov $\tss, %edi
-    xor %eax, %eax
-    mov $26, %ecx
-    rep stosl
-    movl $\ip, \tss + 0x20
-    movl $2, \tss + 0x24
-    movl $\stack, \tss + 0x38
-    movl $SEL_DATA32, \tss + 0x48
-    movl $SEL_CODE32, \tss + 0x4c
-    movl $SEL_DATA32, \tss + 0x50
-    movl $SEL_DATA32, \tss + 0x54
-    movl $SEL_DATA32, \tss + 0x58
-    movl $SEL_DATA32, \tss + 0x5c
-    movw $0x68, \tss + 0x66
-.endm
 .macro handler vector, ip
     task (TSS_H+(\vector-10)*0x80), \ip, (STACK_H+(\vector-10)*0x400)
     descriptor (SEL_H+(\vector-10)*8), (0x81000067+(\vector-10)*0x800000), 0x00008901

@@ -3,6 +3,7 @@
  * faults before the switch (the old task's) and after it (the new task's). */
 #define GUEST_MODE MODE_PM32
 #include "tests/guest/guest.h"
+#include "tests/guest/task.h"
 
 #define ERROR SCRATCH
 #define VECTOR (SCRATCH + 4)
@@ -28,27 +29,6 @@
     mov ERROR, %ecx; EXPECT(%ecx, $error)
 #define EXPECT_TYPE(sel, wanted) mov TYPE(sel), %cl; and $0x0f, %cl; EXPECT(%cl, $wanted)
 
-.macro descriptor sel, low, high
-    movl $\low, GDT + \sel
-    movl $\high, GDT + \sel + 4
-.endm
-/* a fresh task at @ip with its own stack */
-.macro task tss, ip, stack
-    mov $\tss, %edi
-    xor %eax, %eax
-    mov $26, %ecx
-    rep stosl
-    movl $\ip, \tss + 0x20
-    movl $2, \tss + 0x24
-    movl $\stack, \tss + 0x38
-    movl $SEL_DATA32, \tss + 0x48
-    movl $SEL_CODE32, \tss + 0x4c
-    movl $SEL_DATA32, \tss + 0x50
-    movl $SEL_DATA32, \tss + 0x54
-    movl $SEL_DATA32, \tss + 0x58
-    movl $SEL_DATA32, \tss + 0x5c
-    movw $0x68, \tss + 0x66
-.endm
 
 guest_main:
     movw $0xff, GDTR
