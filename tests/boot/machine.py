@@ -38,6 +38,15 @@ def need(path, package):
     return path
 
 
+def make_image(script, path):
+    """A disk image by a script of this folder, or the end of the test as skipped where it cannot be made."""
+    made = subprocess.run([os.path.join(os.path.dirname(os.path.abspath(__file__)), script), path], check=False).returncode
+    if made in (3, 4):
+        skip(f"{script}: " + {3: "no package source can be reached", 4: "debootstrap needs root"}[made])
+    elif made:
+        raise SystemExit(f"{script} failed")
+
+
 class Machine:
     def __init__(self, *arguments, memory=512):
         self.folder = tempfile.mkdtemp(prefix="rhea-boot-")
