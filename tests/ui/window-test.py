@@ -158,6 +158,8 @@ def full_screen(server):
         return
     manager = subprocess.Popen(["openbox", "--sm-disable"], env={**os.environ, **server.environment}, stderr=subprocess.DEVNULL)
     try:
+        # A window that is mapped while the manager starts may be shown to nobody.
+        wait_until(lambda: int(server.do("get_num_desktops") or 0), "the window manager", 30)
         with machine(server, "-sdl", guest="screen") as m:
             window = server.window()
             server.do("key", "ctrl+alt+f")
