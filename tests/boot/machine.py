@@ -47,6 +47,18 @@ def make_image(script, path):
         raise SystemExit(f"{script} failed")
 
 
+def read_ppm(path):
+    """Width, height, pixels."""
+    with open(path, "rb") as f:
+        data = f.read()
+    magic, width, height, top = data.split(maxsplit=4)[:4]
+    if (magic, top) != (b"P6", b"255"):
+        raise Failure(f"no PPM: {data[:20]!r}")
+    width, height = int(width), int(height)
+    pixels = data[-3 * width * height:]
+    return width, height, pixels
+
+
 class Machine:
     def __init__(self, *arguments, memory=512):
         self.folder = tempfile.mkdtemp(prefix="rhea-boot-")

@@ -6,7 +6,7 @@ import re
 import struct
 import zlib
 
-from machine import BUILD, Failure, Machine, need, run_cases
+from machine import BUILD, Failure, Machine, need, read_ppm, run_cases
 
 GRUB = "/usr/lib/grub-rescue/grub-rescue-cdrom.iso"
 
@@ -49,17 +49,6 @@ def commands():
         must_have(machine.hmp("inof status"), "^unknown command: 'inof'")
         machine.hmp("quit")
         machine.expect_exit(0)
-
-
-def read_ppm(path):
-    with open(path, "rb") as f:
-        data = f.read()
-    magic, width, height, top = data.split(maxsplit=4)[:4]
-    if (magic, top) != (b"P6", b"255"):
-        raise Failure(f"no PPM: {data[:20]!r}")
-    width, height = int(width), int(height)
-    pixels = data[-3 * width * height:]
-    return width, height, pixels
 
 
 def read_png(path):

@@ -10,21 +10,12 @@ import shutil
 import time
 
 import linux
-from machine import BUILD, Failure, Machine, need, run_cases
+from machine import BUILD, Failure, Machine, need, read_ppm, run_cases
 
 QEMU = "/usr/bin/qemu-system-x86_64"
 GRUB = "/usr/lib/grub-rescue/grub-rescue-cdrom.iso"
 SCRIPT = os.path.join(os.path.dirname(os.path.abspath(__file__)), "../../scripts/guest/initramfs")
 MODULES = ["bochs", "cirrus", "cirrusfb"]
-
-
-def read_ppm(path):
-    with open(path, "rb") as f:
-        data = f.read()
-    magic, width, height, top = data.split(maxsplit=4)[:4]
-    if (magic, top) != (b"P6", b"255"):
-        raise Failure(f"no PPM: {data[:20]!r}")
-    return int(width), int(height), data[-3 * int(width) * int(height):]
 
 
 def same(name, ours, theirs, slack=3):

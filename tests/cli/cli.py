@@ -8,33 +8,16 @@ import subprocess
 import sys
 import time
 
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."))
+from checks import CASES, case, must, must_be, must_have  # pylint: disable=wrong-import-position,unused-import
+
 RHEA = os.environ.get("RHEA", "build/rhea-system-x86_64")
 NONE = ["-M", "none", "-accel", "qtest", "-display", "none"]
-CASES = []
-
-
-def case(function):
-    CASES.append(function)
-    return function
 
 
 def rhea(*args, stdin=None, timeout=20, **more):
     """Runs to the end; .returncode, .stdout and .stderr."""
     return subprocess.run([RHEA, *args], input=stdin, capture_output=True, text=True, timeout=timeout, **more)
-
-
-def must(condition, what):
-    if not condition:
-        raise AssertionError(what)
-
-
-def must_be(got, expected, what=""):
-    must(got == expected, f"{what}: got {got!r}, expected {expected!r}")
-
-
-def must_have(text, *parts):
-    for part in parts:
-        must(part in text, f"{part!r} is not in {text!r}")
 
 
 def fails(*args, parts=(), status=1):

@@ -9,24 +9,12 @@ import subprocess
 import sys
 import tempfile
 
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."))
+from checks import CASES, case, must, must_be, must_have  # pylint: disable=wrong-import-position,unused-import
+
 BUILD = os.path.abspath(os.environ.get("RHEA_BUILD", "build"))
 OURS = {"img": f"{BUILD}/rhea-img", "io": f"{BUILD}/rhea-io"}
 PEER = {"img": "qemu-img", "io": "qemu-io"}
-CASES = []
-
-
-def case(function):
-    CASES.append(function)
-    return function
-
-
-def must(condition, what):
-    if not condition:
-        raise AssertionError(what)
-
-
-def must_be(got, expected, what=""):
-    must(got == expected, f"{what}: got {got!r}, expected {expected!r}")
 
 
 def run(program, *args, cwd=None, timeout=120):

@@ -12,31 +12,14 @@ import tempfile
 import time
 import traceback
 
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."))
+from checks import CASES, case, must, must_be, must_have  # pylint: disable=wrong-import-position,unused-import
+
 BUILD = os.path.abspath(os.environ.get("RHEA_BUILD", "build"))
 RHEA = os.environ.get("RHEA", f"{BUILD}/rhea-system-x86_64")
 SLOW = float(os.environ.get("RHEA_SLOW", "1"))
 PROMPT = re.compile(r"\((?:qemu|rhea)\) $")
 ESCAPES = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]|\r")
-CASES = []
-
-
-def case(function):
-    CASES.append(function)
-    return function
-
-
-def must(condition, what):
-    if not condition:
-        raise AssertionError(what)
-
-
-def must_be(got, expected, what=""):
-    must(got == expected, f"{what}: got {got!r}, expected {expected!r}")
-
-
-def must_have(text, *parts):
-    for part in parts:
-        must(part in text, f"{part!r} is not in {text!r}")
 
 
 def free_port():
