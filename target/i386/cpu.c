@@ -271,6 +271,7 @@ const TargetOps target_ops = {
     .vcpu_free = cpu_op_free,
     .vcpu_reset = cpu_op_reset,
     .watch_over = x86_watch_over,
+    .machine_check = cpu_machine_check,
     .print_registers = cpu_print_registers,
     .print_models = cpuid_print_models,
     .read_virtual = cpu_read_virtual,
