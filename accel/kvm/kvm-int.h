@@ -92,6 +92,8 @@ void kvm_run_init(void);
 /* state.c, msrs.c, xsave.c: vCPU's thread, or parked.  Big lock. */
 void kvm_state_get(Vcpu *v);
 void kvm_state_put(Vcpu *v);
+void kvm_registers_get(Vcpu *v); /* during an access to a device */
+void kvm_registers_put(Vcpu *v);
 bool kvm_msrs_init(Vcpu *v, Error **errp);
 void kvm_msrs_get(Vcpu *v);
 void kvm_msrs_put(Vcpu *v, bool reset);
