@@ -200,8 +200,7 @@ static int tls_time_left(TlsSession *s)
 }
 
 /*
- * What to wait for; false: nothing comes in time.  The encrypted side may want to read while it writes (a key update); it then has both events.  A client that
- * does not read is not read from either when the plain side is full: each pipe holds one piece.
+ * What to wait for; false: nothing comes in time.  Each pipe holds one piece, so who does not read is soon not read from either.
  */
 static int tls_wait(TlsSession *s)
 {
