@@ -14,6 +14,7 @@
 #include "ui/sdl.h"
 #include "ui/term.h"
 #include "ui/vnc.h"
+#include "util/tls.h"
 
 static void displays_quit(void)
 {
@@ -139,5 +140,6 @@ void displays_destroy(void)
     curses_stop();
     sdl_stop();
     vnc_cleanup();
+    tls_creds_clear();
     keymap_cleanup();
 }
