@@ -361,12 +361,9 @@ static void op_arpl(X86Cpu *cpu, const Insn *i)
 {
     op_need_protected(cpu);
     unsigned rpl = reg_read(cpu, i->src, 2) & 3;
-    uint64_t lin = 0;
     uint16_t sel;
     if (i->flags & INSN_MEM) {
-        lin = insn_linear(cpu, i, 2, ACC_WRITE);
-        mem_probe(cpu, lin, 2, ACC_WRITE);
-        sel = (uint16_t)mem_load(cpu, lin, 2);
+        sel = (uint16_t)mem_load(cpu, insn_linear(cpu, i, 2, ACC_READ), 2);
     } else {
         sel = (uint16_t)reg_read(cpu, i->dst, 2);
     }
@@ -374,7 +371,7 @@ static void op_arpl(X86Cpu *cpu, const Insn *i)
     if (raise) {
         sel = (uint16_t)((sel & ~3u) | rpl);
         if (i->flags & INSN_MEM) {
-            mem_store(cpu, lin, sel, 2);
+            mem_store(cpu, insn_linear(cpu, i, 2, ACC_WRITE), sel, 2);
         } else {
             reg_write(cpu, i->dst, sel, 2);
         }
