@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""The debug server: a client of our own for exact packets, and gdb itself in batch mode, on the flat guest debugged.S."""
+"""The debug server: a client of our own for exact packets, and gdb itself in batch mode, on the flat guest debugged.S.
+$RHEA_ACCEL: the accelerator.  $RHEA_GDB_FILL: four breakpoints nobody meets come first, so that with KVM all others are INT3."""
 import os
 import re
 import shutil
@@ -83,6 +84,8 @@ class Guest:
         self.socket.settimeout(10)
         self.socket.connect(self.path)
         must_be(self.ask("QStartNoAckMode"), "OK")
+        for n in range(4 if os.environ.get("RHEA_GDB_FILL") else 0):
+            must_be(self.ask(f"Z1,{0x700000 + n:x},1"), "OK")
 
     def send(self, body):
         self.socket.sendall(b"$%s#%02x" % (body.encode(), sum(body.encode()) & 255))
