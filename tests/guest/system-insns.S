@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Instructions that show or set the processor's state and cannot run beside the host's: XGETBV, RDTSCP, RDPID, RDRAND, RDSEED, RDPMC,
- * LMSW, SMSW, CLAC, STAC, MOVDIRI, MOVDIR64B, SERIALIZE, string I/O with faults in the middle, INT3. */
+ * LMSW, SMSW, CLAC, STAC, string I/O with faults in the middle, INT3. */
 #define GUEST_MODE MODE_LONG
 #include "tests/guest/guest.h"
 
@@ -174,35 +174,6 @@ guest_main:
     clac
     FLAGS(0x40000)
     EXPECT(%ebx, $0)
-1:
-
-    /* direct stores */
-    SKIP_UNLESS(CPUID_7_ECX, 27, 1f)
-    mov $0x123456789abcdef0, %rax
-    mov $BUFFER, %edi
-    .byte 0x48, 0x0f, 0x38, 0xf9, 0x47, 0x03 /* movdiri %rax, 3(%rdi) */
-    mov 3(%rdi), %rbx
-    EXPECT(%rbx, %rax)
-1:  SKIP_UNLESS(CPUID_7_ECX, 28, 1f)
-    mov $BUFFER, %esi
-    mov $0x5a, %eax
-    mov $64, %ecx
-    mov %esi, %edi
-    rep stosb
-    movb $0xa5, BUFFER + 63
-    mov $(BUFFER + 0x100), %edi
-    .byte 0x66, 0x0f, 0x38, 0xf8, 0x3e /* movdir64b (%rsi), %rdi */
-    mov BUFFER + 0x100 + 56, %rbx
-    mov BUFFER + 56, %rax
-    EXPECT(%rbx, %rax)
-    add $8, %edi
-    FAULTS(13, .byte 0x66; .byte 0x0f; .byte 0x38; .byte 0xf8; .byte 0x3e) /* not aligned */
-1:  mov $7, %eax
-    xor %ecx, %ecx
-    cpuid
-    bt $14, %edx
-    jnc 1f
-    .byte 0x0f, 0x01, 0xe8 /* serialize */
 1:
 
     /* string I/O; port 0x92 reads the same all the time */

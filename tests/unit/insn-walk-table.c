@@ -17,21 +17,22 @@ static const WalkRow walk_isas[] = {
     { "RDTSCP", WALK_LISTED, "tests/guest/system-insns.S" }, { "RDPID", WALK_LISTED, "tests/guest/system-insns.S" },
     { "RDRAND", WALK_LISTED, "tests/guest/system-insns.S" }, { "RDSEED", WALK_LISTED, "tests/guest/system-insns.S" },
     { "RDPMC", WALK_LISTED, "tests/guest/system-insns.S" }, { "RDWRFSGS", WALK_LISTED, "tests/guest/kernel-flags.S" },
-    { "PKU", WALK_LISTED, "tests/unit/paging-state-test.c" }, { "MOVDIR", WALK_LISTED, "tests/guest/system-insns.S" },
-    { "SERIALIZE", WALK_LISTED, "tests/guest/system-insns.S" },
+    { "PKU", WALK_LISTED, "tests/unit/paging-state-test.c" }, { "MOVDIR", WALK_NEVER, "newer than the models" },
+    { "SERIALIZE", WALK_NEVER, "newer than the models" },
     { "CLZERO", WALK_NEVER, "AMD's" }, { "MONITORX", WALK_NEVER, "AMD's" }, { "RDPRU", WALK_NEVER, "AMD's" },
     { "MCOMMIT", WALK_NEVER, "AMD's" }, { "SNP", WALK_NEVER, "AMD's encrypted guests" }, { "AMD_INVLPGB", WALK_NEVER, "AMD's" },
     { "SVM", WALK_NEVER, "nested virtualisation" }, { "VTX", WALK_NEVER, "nested virtualisation" },
-    { "VMFUNC", WALK_NEVER, "nested virtualisation" }, { "AMD3DNOW", WALK_NEVER, "no model is older than SSE and AMD's" },
+    { "VMFUNC", WALK_NEVER, "nested virtualisation" },
+    { "AMD3DNOW", WALK_NEVER, "no model has it; its prefetches are vec-native-test's" },
     { "SGX", WALK_NEVER, "enclaves" }, { "SGX_ENCLV", WALK_NEVER, "enclaves" }, { "TDX", WALK_NEVER, "trusted domains" },
-    { "SMX", WALK_NEVER, "measured launch" }, { "PCONFIG", WALK_NEVER, "memory encryption" }, { "KEYLOCKER", WALK_NEVER, "" },
-    { "KEYLOCKER_WIDE", WALK_NEVER, "" }, { "WAITPKG", WALK_NEVER, "" }, { "UINTR", WALK_NEVER, "" }, { "ENQCMD", WALK_NEVER, "" },
-    { "TSX_LDTRK", WALK_NEVER, "" },
-
-    { "XOP", WALK_NEVER, "AMD's of 2011" }, { "AMX_TILE", WALK_NEVER, "" }, { "AMX_INT8", WALK_NEVER, "" }, { "AMX_BF16", WALK_NEVER, "" },
+    { "SMX", WALK_NEVER, "measured launch" }, { "PCONFIG", WALK_NEVER, "memory encryption" },
+    { "KEYLOCKER", WALK_NEVER, "newer than the models" },
+    { "KEYLOCKER_WIDE", WALK_NEVER, "newer than the models" }, { "WAITPKG", WALK_NEVER, "newer than the models" },
+    { "UINTR", WALK_NEVER, "newer than the models" }, { "ENQCMD", WALK_NEVER, "newer than the models" },
+    { "TSX_LDTRK", WALK_NEVER, "newer than the models" },
+    { "XOP", WALK_NEVER, "AMD's of 2011" }, { "AMX_TILE", WALK_NEVER, "newer than the models" },
+    { "AMX_INT8", WALK_NEVER, "newer than the models" }, { "AMX_BF16", WALK_NEVER, "newer than the models" },
     { "KNCV", WALK_NEVER, "Knights Corner's" }, { "KNCJKBR", WALK_NEVER, "Knights Corner's" },
-
-
     { NULL, WALK_GAP, NULL },
 };
 
@@ -156,6 +157,10 @@ unsigned walk_check_listed(void)
         if (!walk_seen_isa[k]) {
             fprintf(stderr, "no encoding belongs to %s\n", walk_isas[k].name);
             missing++;
+        } else if (walk_isas[k].kind == WALK_NEVER) {
+            fprintf(stderr, "%-14s #UD on every model: %s\n", walk_isas[k].name, walk_isas[k].why);
+        } else if (walk_isas[k].kind == WALK_LISTED) {
+            fprintf(stderr, "%-14s not beside the host: %s\n", walk_isas[k].name, walk_isas[k].why);
         }
     }
     for (unsigned k = 0; walk_names[k].name; k++) {
@@ -163,7 +168,7 @@ unsigned walk_check_listed(void)
             fprintf(stderr, "no encoding is called %s\n", walk_names[k].name);
             missing++;
         } else if (walk_names[k].kind == WALK_LISTED) {
-            fprintf(stderr, "%-10s not beside the host: %s\n", walk_names[k].name, walk_names[k].why);
+            fprintf(stderr, "%-14s not beside the host: %s\n", walk_names[k].name, walk_names[k].why);
         }
     }
     return missing;
