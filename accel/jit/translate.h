@@ -136,6 +136,7 @@ HostMem jit_mem_stack(JitTr *t, JitInsn *j, int delta, unsigned size, MemAccess 
 HostMem jit_mem_at(JitTr *t, JitInsn *j, unsigned g, unsigned size, MemAccess acc);   /* at guest register @g */
 void jit_lea(JitTr *t, const JitInsn *j, unsigned dst, bool wide); /* the effective address alone; keeps flags; uses S0, S1 */
 
+void jit_pages_init(JitCpu *j);
 const uint8_t *jit_page_thunk(Emit *e, unsigned place, bool write); /* made once, for each of JIT_PAGES places */
 
 /* group.c: accesses near each other, which need one look-up. */
