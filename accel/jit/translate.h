@@ -147,6 +147,7 @@ void jit_cold_jump(JitTr *t, const JitSlot *s, const uint8_t *thunk); /* emits o
 
 /* dispatch.c: ways out of a block */
 void jit_exit_to(JitTr *t, JitInsn *j, int64_t rel, uint16_t live); /* direct jump to page base + @rel */
+bool jit_exit_if(JitTr *t, JitInsn *j, unsigned cc); /* @j's jump, when the host's @cc holds; false: not forwards in this page, not done */
 /* Indirect jump to the linear address in S0.  @slot: whose C function does it all when that is not the fast case; NULL: state is
  * committed, S0 is the new RIP.  @pop: added to RSP when nothing can fail any more. */
 void jit_exit_indirect(JitTr *t, const JitSlot *slot, const uint8_t *slow, int32_t pop);
