@@ -47,7 +47,8 @@ def dom0_shell():
 def debian_as_dom0():
     kernel, initrd = need(GUEST + "/full.vmlinuz", "make guest-kernels"), need(GUEST + "/full.cpio", "make guest-kernels")
     make_image("make-debian-image", IMAGE)
-    with xen(f"{kernel} console=hvc0 rdinit=/bin/sh,{initrd}", "-drive", f"file={IMAGE},format=raw,index=0,media=disk") as machine:
+    patient = "systemd.default_device_timeout_sec=1500 systemd.default_timeout_start_sec=1500"  # on a slow engine 90 s are not enough
+    with xen(f"{kernel} console=hvc0 rdinit=/bin/sh {patient},{initrd}", "-drive", f"file={IMAGE},format=raw,index=0,media=disk") as machine:
         machine.expect(r"Hypervisor detected: Xen PV", 400)
         machine.expect(r"Run /bin/sh as init process", 900)
         machine.expect(r"# ", 120)
