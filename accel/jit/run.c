@@ -106,7 +106,7 @@ static void pages_check(JitCpu *j, X86Cpu *cpu)
     if (!all && j->epoch_way == cpu->tlb_way) {
         return;
     }
-    memset(&cpu->jit_pages.read, 0xff, sizeof(cpu->jit_pages.read) + sizeof(cpu->jit_pages.write));
+    memcpy(&cpu->jit_pages, j->no_pages, sizeof(cpu->jit_pages));
     if (all) {
         memset(j->salts, 0, sizeof(j->salts));
     }
