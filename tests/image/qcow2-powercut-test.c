@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * Power cuts.  A random workload (writes, zeros, discards, compressed writes, snapshots, resizes, backing files, encryption; with
- * `changes` bitmaps, other refcount widths and versions, and other names of the backing file) runs on an image whose every write and flush is recorded.  Then the power goes off after each record: once with all that was written, and once
- * with some of what no flush made safe missing or torn.  The image must check without corruption (leaks are
- * allowed), and what a flush of the guest had made safe must be there.
+ * `changes` bitmaps, other refcount widths, and other names of the backing file) runs on an image whose every write and flush is
+ * recorded.  Then the power goes off after each record: once with all that was written, and once with some of what no flush
+ * made safe missing or torn.  The image must check without corruption (leaks are allowed), and what a flush of the guest had
+ * made safe must be there.
  */
 #include "util/osdep.h"
 #include "tests/image/memfile.h"
