@@ -96,6 +96,7 @@ void jit_flags_for(JitTr *t, JitInsn *j)
 
     if (wants && !t->fl_host) {
         jit_flags_restore(t->e);
+        jit_kept_reload(t, t->e);
         t->fl_host = true;
     }
 }
