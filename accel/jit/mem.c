@@ -34,6 +34,7 @@ static unsigned addr_reg(JitTr *t, unsigned g, unsigned scratch)
         return S2;
     }
     if (h == H_NONE) {
+        t->s1 = scratch == S1 ? -1 : t->s1;
         emit_rm(t->e, 0x8b, scratch, jit_reg_mem(g), true);
         return scratch;
     }
@@ -199,6 +200,7 @@ static void look_up(JitTr *t, HostMem at, unsigned size, unsigned place, bool wr
 {
     Emit *e = t->e, *c = t->cold;
 
+    t->s1 = -1;
     address_to(e, S1, at);
     emit_rm(e, 0x2b, S1, page_tag(place, write), true);
     emit_ri(e, 7, S1, 4096 - (int32_t)size, true);
@@ -251,14 +253,15 @@ static HostMem mem_grouped(JitTr *t, JitInsn *j, unsigned n, unsigned gbase, int
     unsigned base = jit_reg_host(gbase);
     JitGroup *g = &t->groups[n];
 
-    if (g->checked) {
+    if (g->checked && t->s1 != (int)n) {
         emit_rm(t->e, 0x8b, S1, group_addend(n), true);
-    } else {
+    } else if (!g->checked) {
         mem_begin(t, j);
         look_up(t, host_mem(base, disp - off + g->lo), (unsigned)(g->hi - g->lo), gbase, g->write, t->alt_retry[j - t->insns], NULL);
         emit_rm(t->e, 0x89, S1, group_addend(n), true);
         g->checked = true;
     }
+    t->s1 = t->keeps ? (int8_t)n : -1;
     return (HostMem){ S1, (uint8_t)base, 0, disp };
 }
 

@@ -177,6 +177,7 @@ void jit_call_c(JitTr *t, JitInsn *j)
     t->fl_host = false;
     t->vec = 0;
     t->kept = H_NONE;
+    t->s1 = -1;
     jit_groups_end(t);
     t->b->calls_c = true;
     t->jit->stats.insns_c++;
@@ -201,6 +202,9 @@ static void emit_insn(JitTr *t, JitInsn *j)
     t->retry = NULL;
     t->kept_before = t->kept;
     t->kept = H_NONE;
+    t->keeps = false;
+    t->s1_before = t->s1;
+    t->s1 = -1;
     t->slot_count = t->access = 0;
     if (t->alt) {
         t->alt_begin[n] = emit_rx(t->e);
@@ -235,6 +239,7 @@ static void emit_all(JitTr *t)
     t->fl_mem = true;
     t->vec = 0;
     t->kept = H_NONE;
+    t->s1 = -1;
     for (unsigned k = 0; k < t->count; k++) {
         emit_insn(t, &t->insns[k]);
     }
