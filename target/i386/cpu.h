@@ -211,7 +211,11 @@ struct X86Cpu {
     bool wait_sipi;         /* halted by INIT */
     bool shutdown;          /* triple fault: nothing but INIT, NMI and reset is taken */
     unsigned pauses;        /* PAUSE instructions: op-misc.c */
-    bool monitor_armed;     /* MONITOR was executed */
+    bool monitor_armed;     /* MONITOR was executed: */
+    bool mwait_breaks;      /* MWAIT is to end at an interrupt that is masked */
+    uint64_t monitor_phys;  /* the line, and what it held then; UINT64_MAX: not RAM */
+    uint8_t monitor_line[64];
+    int64_t mwait_until;    /* CLOCK_KIND_REALTIME */
     uint64_t msr_misc[64];  /* MSRs that are merely kept: msr.c */
     CpuTopology topo;
 
