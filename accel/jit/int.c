@@ -178,7 +178,8 @@ static bool int_modrm(JitTr *t, JitInsn *j)
         (reg && reg->kind != OPND_GPR) || d->nops > 3) {
         return false;
     }
-    bool both = !mem && reg && reg->reg >> 3 != rm->reg >> 3 && jit_reg_host(reg->reg >> 3) == H_NONE && jit_reg_host(rm->reg >> 3) == H_NONE;
+    bool both = !mem && reg && reg->reg >> 3 != rm->reg >> 3 && jit_reg_host(reg->reg >> 3) == H_NONE &&
+                jit_reg_host(rm->reg >> 3) == H_NONE;
 
     if (reg) {
         reg_use(&ur, reg, both && rm->write ? S0 : S2);
