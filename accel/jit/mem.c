@@ -30,11 +30,34 @@ static unsigned addr_reg(JitTr *t, unsigned g, unsigned scratch)
 {
     unsigned h = g < 16 ? jit_reg_host(g) : H_NONE;
 
+    if (g == t->kept) {
+        return S2;
+    }
     if (h == H_NONE) {
+        t->s1 = scratch == S1 ? -1 : t->s1;
         emit_rm(t->e, 0x8b, scratch, jit_reg_mem(g), true);
         return scratch;
     }
     return h;
+}
+
+void jit_kept_reload(JitTr *t, Emit *e)
+{
+    if (t->kept != H_NONE) {
+        emit_rm(e, 0x8b, S2, jit_reg_mem(t->kept), true);
+    }
+}
+
+const uint8_t *jit_kept_landing(JitTr *t, const uint8_t *to)
+{
+    if (t->kept == H_NONE) {
+        return to;
+    }
+    const uint8_t *at = emit_rx(t->cold);
+
+    jit_kept_reload(t, t->cold);
+    emit_jmp(t->cold, to);
+    return at;
 }
 
 void jit_lea(JitTr *t, const JitInsn *j, unsigned dst, bool wide)
@@ -177,6 +200,7 @@ static void look_up(JitTr *t, HostMem at, unsigned size, unsigned place, bool wr
 {
     Emit *e = t->e, *c = t->cold;
 
+    t->s1 = -1;
     address_to(e, S1, at);
     emit_rm(e, 0x2b, S1, page_tag(place, write), true);
     emit_ri(e, 7, S1, 4096 - (int32_t)size, true);
@@ -186,6 +210,7 @@ static void look_up(JitTr *t, HostMem at, unsigned size, unsigned place, bool wr
     emit_rm(c, 0x8d, S2, host_mem(S0, (int32_t)size - 1), true);
     emit_ri(c, 4, S2, -4096, true);
     emit_call(c, t->jit->page_thunks[place][write]);
+    jit_kept_reload(t, c);
     emit_jcc(c, CC_E, emit_rx(e));
     if (slow) {
         emit_jmp(c, slow);
@@ -201,7 +226,7 @@ static HostMem mem_single(JitTr *t, JitInsn *j, HostMem at, unsigned place, unsi
 
     s->size = (uint8_t)size;
     s->acc = (uint8_t)acc;
-    s->retry = t->retry;
+    s->retry = jit_kept_landing(t, t->retry);
     look_up(t, at, size, place, acc == ACC_WRITE, NULL, s);
     return (HostMem){ S1, at.base, 0, at.disp };
 }
@@ -228,14 +253,15 @@ static HostMem mem_grouped(JitTr *t, JitInsn *j, unsigned n, unsigned gbase, int
     unsigned base = jit_reg_host(gbase);
     JitGroup *g = &t->groups[n];
 
-    if (g->checked) {
+    if (g->checked && t->s1 != (int)n) {
         emit_rm(t->e, 0x8b, S1, group_addend(n), true);
-    } else {
+    } else if (!g->checked) {
         mem_begin(t, j);
         look_up(t, host_mem(base, disp - off + g->lo), (unsigned)(g->hi - g->lo), gbase, g->write, t->alt_retry[j - t->insns], NULL);
         emit_rm(t->e, 0x89, S1, group_addend(n), true);
         g->checked = true;
     }
+    t->s1 = t->keeps ? (int8_t)n : -1;
     return (HostMem){ S1, (uint8_t)base, 0, disp };
 }
 
@@ -256,7 +282,7 @@ HostMem jit_mem(JitTr *t, JitInsn *j, unsigned size, MemAccess acc)
         return mem_grouped(t, j, (unsigned)n, base, j->i.disp, j->group_off[t->access - 1]);
     }
     mem_begin(t, j);
-    unsigned h = base < 16 ? jit_reg_host(base) : H_NONE;
+    unsigned h = base == t->kept ? (unsigned)S2 : base < 16 ? jit_reg_host(base) : H_NONE;
 
     if (jit_code64(t) && h != H_NONE && j->i.index == R_ZERO * 8 && j->i.addrsize == 8 && j->i.seg < SEG_FS) {
         return mem_single(t, j, host_mem(h, j->i.disp), page_place(j), size, acc);
