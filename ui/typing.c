@@ -212,12 +212,17 @@ static uint32_t typing_dead(uint32_t combining)
     return 0;
 }
 
-/* "e" and its accent's dead key, for a letter that has no key of its own. */
+/* "e" and its accent's dead key, for a letter that has no key of its own; an accent by itself is a dead key and the space bar. */
 static bool typing_decompose(uint32_t keysym, uint32_t *dead, uint32_t *base)
 {
     uint32_t ch = keysym_to_unicode(keysym);
     gunichar first, second;
 
+    if (ch == '^' || ch == '`' || ch == '~') { /* with others guests differ */
+        *dead = ch == '^' ? 0xfe52 : ch == '`' ? 0xfe50 : 0xfe53;
+        *base = ' ';
+        return true;
+    }
     if (ch < 0x80 || !g_unichar_decompose(ch, &first, &second) || !second) {
         return false;
     }

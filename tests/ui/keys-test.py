@@ -94,6 +94,18 @@ def typed_text():
             got = presses(m.said(1.0))
             must_be(got, [table[c] for c in text], name)
             m.end()
+    with machine("-k", "de") as m:  # accents by themselves
+        circumflex, grave, space = (0x29, ""), (0x0d, "s"), (0x39, "")
+        m.hmp('type "^`a"')
+        must_be(presses(m.said(1.0)), [circumflex, space, grave, space, (0x1e, "")])
+        client = rfb.Client(m.vnc)
+        client.tap(ord("^"))
+        client.key(KEYSYM_SHIFT, True)
+        client.tap(ord("`"))
+        client.key(KEYSYM_SHIFT, False)
+        must_be(presses(m.said()), [circumflex, space, grave, (0x39, "s")])  # Shift is the viewer's
+        client.close()
+        m.end()
     with machine("-k", "fr") as m:
         m.hmp("type ê")
         must_be(presses(m.said(1.0)), [(0x1a, ""), (0x12, "")], "dead circumflex and e")

@@ -243,6 +243,10 @@ if __name__ == "__main__":
     if not shutil.which("openssl"):
         print("no openssl: package openssl")
         sys.exit(77)
+    if "no encryption" in subprocess.run([RHEA, "-object", "tls-creds-anon,id=t", "-S"], capture_output=True, text=True, timeout=20,
+                                         check=False).stderr:
+        print("built without GnuTLS: package libgnutls28-dev")
+        sys.exit(77)
     authority("ca")
     authority("other")
     certificate("ca", "server", "localhost", "serverAuth")
