@@ -4,7 +4,7 @@
  * sizes in 64-bit and 32-bit code, register and memory, with redundant, repeated, illegal and too many prefixes.  What cannot run as a
  * user program is listed with the test that covers it (insn-walk-table.c); an encoding that is neither run, nor listed, nor one of
  * vec-native-test's fails the test, and so does a listed one that does not exist.
- * In the environment: CASES=n per encoding (default 100); FORM=name runs only that mnemonic and reports every difference; ENGINE=jit: by
+ * In the environment: CASES=n per encoding (default 1000); FORM=name runs only that mnemonic and reports every difference; ENGINE=jit: by
  * the translator.
  */
 #include "util/osdep.h"
@@ -332,7 +332,7 @@ static void print_table(Run *run)
 static void walk(VecFamily family, bool compat)
 {
     const char *env = getenv("CASES");
-    Run run = { .cases = env ? (unsigned)atoi(env) : 100, .only = getenv("FORM") };
+    Run run = { .cases = env ? (unsigned)atoi(env) : 1000, .only = getenv("FORM") };
 
     if (!native_setup()) {
         TEST_SKIP("needs an x86-64 host with free addresses at 0x10000000");
