@@ -41,7 +41,7 @@ TOOL_MAINS := $(wildcard tools/rhea-*.c)
 
 # Optional parts: files built when configure found the part's library, and the files built in their place
 # when it did not (those say which package was missing). One row per part of configure's table.
-OPTIONAL := png vnc xkb sdl curses zstd deflate nettle uring
+OPTIONAL := png vnc xkb sdl curses zstd deflate nettle uring gnutls
 WITH_png := ui/png.c
 WITHOUT_png := ui/png-none.c
 WITH_zstd := block/qcow2-zstd.c
@@ -52,6 +52,8 @@ WITH_uring := block/uring.c
 WITHOUT_uring := block/uring-none.c
 WITH_nettle := block/cipher-nettle.c
 WITHOUT_nettle := block/cipher-none.c
+WITH_gnutls := util/tls.c util/tls-creds.c
+WITHOUT_gnutls := util/tls-none.c
 WITH_vnc := $(filter-out ui/vnc-none.c,$(wildcard ui/vnc*.c))
 WITHOUT_vnc := ui/vnc-none.c
 WITH_sdl := ui/sdl.c ui/sdl-input.c ui/sdl-keys-table.c

@@ -158,6 +158,7 @@ static void cpu_op_reset(Vcpu *v, bool bsp)
     if (!bsp && vcpu_count()) { /* the boot processor is reset first; one RESET starts all counters together */
         cpu->tsc_offset = x86_cpu(vcpu_get(0))->tsc_offset;
     }
+    atomic_store(&v->watches, false);
     atomic_store(&v->halted, !bsp);
 }
 
@@ -276,6 +277,8 @@ const TargetOps target_ops = {
     .vcpu_new = cpu_op_new,
     .vcpu_free = cpu_op_free,
     .vcpu_reset = cpu_op_reset,
+    .watch_over = x86_watch_over,
+    .machine_check = cpu_machine_check,
     .print_registers = cpu_print_registers,
     .print_models = cpuid_print_models,
     .read_virtual = cpu_read_virtual,

@@ -13,7 +13,7 @@ import tempfile
 import time
 from random import Random
 
-from cli import NONE, RHEA, case, fails, main, must, must_be, must_have
+from cli import CASES, NONE, RHEA, case, fails, main, must, must_be, must_have
 
 BUILD = os.environ.get("RHEA_BUILD", "build")
 TOP = os.path.join(os.path.dirname(os.path.abspath(__file__)), "../..")
@@ -51,12 +51,13 @@ def build_guest():
 class Guest:
     """The flat guest, stopped at reset, with a debug server on a socket."""
     count = 0
+    accel = os.environ.get("RHEA_ACCEL", "interp")
 
     def __init__(self, *more, cpus=2):
         Guest.count += 1
         self.path = f"{FOLDER}/gdb{Guest.count}.sock"
         self.process = subprocess.Popen(
-            [RHEA, "-accel", os.environ.get("RHEA_ACCEL", "interp"), "-M", "pc", "-m", "16", "-smp", str(cpus), "-nodefaults",
+            [RHEA, "-accel", self.accel, "-M", "pc", "-m", "16", "-smp", str(cpus), "-nodefaults",
              "-display", "none", "-bios", ROM, "-device", "isa-debug-exit,iobase=0xf4,iosize=4", "-no-reboot", "-S",
              "-gdb", f"unix:{self.path},server=on,wait=off", *more], stdin=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
         self.socket = None
@@ -335,9 +336,28 @@ def gdb_itself():
     return None
 
 
+def once_more_translated():
+    """Every case again on the translator, which is what runs by default."""
+    def add(function):
+        def again():
+            Guest.accel = "jit"
+            try:
+                return function()
+            finally:
+                Guest.accel = "interp"
+
+        again.__name__ = function.__name__ + "_jit"
+        CASES.append(again)
+
+    for function in list(CASES):
+        add(function)
+
+
 def main_with_guest():
     try:
         build_guest()
+        if "RHEA_ACCEL" not in os.environ:
+            once_more_translated()
         main()
     finally:
         shutil.rmtree(FOLDER, ignore_errors=True)
