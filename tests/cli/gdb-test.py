@@ -21,6 +21,7 @@ FOLDER = tempfile.mkdtemp(prefix="rhea-gdb-")
 ELF = f"{FOLDER}/debugged.elf"
 ROM = f"{FOLDER}/debugged.bin"
 SYMBOLS = {}
+LIMIT = 10 * float(os.environ.get("RHEA_SLOW", "1"))  # seconds
 COUNTER, OTHER = 0x10000, 0x10040
 
 
@@ -74,15 +75,17 @@ class Guest:
             self.socket.close()
 
     def wait_for_socket(self):
-        end = time.monotonic() + 10
+        end = time.monotonic() + LIMIT
         while not os.path.exists(self.path):
-            must(time.monotonic() < end and self.process.poll() is None, "no debug socket")
+            if self.process.poll() is not None:
+                must(False, f"the emulator ended with {self.process.poll()}: {self.process.stderr.read()}")
+            must(time.monotonic() < end, "no debug socket")
             time.sleep(0.02)
 
     def connect(self):
         self.wait_for_socket()
         self.socket = socket.socket(socket.AF_UNIX)
-        self.socket.settimeout(10)
+        self.socket.settimeout(LIMIT)
         self.socket.connect(self.path)
         must_be(self.ask("QStartNoAckMode"), "OK")
         for n in range(4 if os.environ.get("RHEA_GDB_FILL") else 0):
@@ -141,6 +144,23 @@ def it_listens_or_says_why_not():
     fails(*pc, "nonsense", parts=["-gdb nonsense", "is no character device"])
     fails(*pc, "chardev:nobody", parts=["there is no character device 'nobody'"])
     fails(*NONE, "-s", parts=["-gdb tcp::1234", "without a CPU"])
+
+
+@case
+def steps_and_registers_from_reset():
+    """Without breakpoints."""
+    with Guest() as g:
+        g.connect()
+        must_be((g.register(16), g.register(18)), (0xFFF0, 0xF000), "rip, cs")
+        seen = []
+        for _ in range(3):
+            must_have(g.ask("vCont;s:1"), "T05", "thread:01")
+            seen.append(g.register(16))
+        must(len(set(seen)) == 3, f"steps lead to {seen}")
+        must_be(g.ask("P1=efbeadde00000000"), "OK")
+        must_be(g.register(1), 0xDEADBEEF, "rbx")
+        must_be(g.ask("D"), "OK")
+        must_be(g.end(), 33)
 
 
 @case

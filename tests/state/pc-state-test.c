@@ -44,6 +44,10 @@ static void setup(void)
         if (!m) {
             TEST_FAIL("%s", error_message(err));
         }
+        Device *counter = device_new(device_class_find("pci-testdev"));
+        if (!device_realize(counter, bus_find(&m->root, BUS_PCI, NULL), &err)) {
+            TEST_FAIL("%s", error_message(err));
+        }
     }
     machine_reset(m);
 }
