@@ -121,6 +121,7 @@ enum {
     BLOCK_STATUS_COMPRESSED = 16,
     BLOCK_STATUS_RECURSE = 64,   /* a driver's word: @file may know of holes in it (preallocated, never written) */
     BLOCK_STATUS_EOF = 32,       /* the run ends at the end of the node */
+    BLOCK_STATUS_BEYOND = 128,   /* block_node_status_above: zeros behind the end of a backing file, which is too short */
 };
 typedef struct BlockStatus {
     unsigned flags;

@@ -196,7 +196,7 @@ int block_node_status_above(BlockNode *n, BlockNode *base, uint64_t off, uint64_
         last = n;
         if (off >= n->size) {
             /* a shorter layer ends before: zeros, which this layer says */
-            *out = (BlockStatus){ .flags = BLOCK_STATUS_ZERO | BLOCK_STATUS_ALLOCATED, .len = len, .depth = depth };
+            *out = (BlockStatus){ .flags = BLOCK_STATUS_ZERO | BLOCK_STATUS_ALLOCATED | BLOCK_STATUS_BEYOND, .len = len, .depth = depth };
             break;
         }
         int ret = block_node_status(n, off, len, out);

@@ -370,6 +370,24 @@ static uint64_t measure_total(const Qcow2Header *h, uint64_t size, uint64_t data
     }
 }
 
+/* What the bitmaps of @in take in an image of such clusters: all of their bits, a table each, and the directory. */
+static bool measure_bitmaps(BlockNode *in, uint64_t cluster, uint64_t *out, Error **errp)
+{
+    GPtrArray *list = block_bitmap_list(in, errp);
+    uint64_t dir = 0;
+    for (unsigned i = 0; list && i < list->len; i++) {
+        const BlockBitmap *b = list->pdata[i];
+        uint64_t bits = (atomic_load(&in->size) + b->granularity - 1) / b->granularity, clusters = ((bits + 7) / 8 + cluster - 1) / cluster;
+        *out += clusters * cluster + align_up(clusters * 8, cluster);
+        dir += align_up(24 + strlen(b->name), 8); /* a fixed part and the name */
+    }
+    *out += align_up(dir, cluster);
+    if (list) {
+        g_ptr_array_unref(list);
+    }
+    return list != NULL;
+}
+
 bool qcow2_measure(BlockOpts *o, BlockNode *in, BlockMeasure *out, Error **errp)
 {
     Qcow2Header h;
@@ -394,6 +412,7 @@ bool qcow2_measure(BlockOpts *o, BlockNode *in, BlockMeasure *out, Error **errp)
         }
         *out = (BlockMeasure) { .required = meta + (full ? all : data), .fully_allocated = meta + all };
         out->has_bitmaps = in && block_node_has_bitmaps(in);
+        ok = !out->has_bitmaps || measure_bitmaps(in, cluster, &out->bitmaps, errp);
     }
     qcow2_header_clear(&h);
     return ok;

@@ -188,6 +188,13 @@ int qcow2_try_preadv(BlockNode *n, uint64_t off, const struct iovec *iov, int ni
 
 /* ---- Status ---------------------------------------------------------------------------------------------------- */
 
+/* Preallocated clusters that were never written are holes of the file.  Worth a look only where it has holes of some size. */
+static bool file_has_holes(Qcow2 *q)
+{
+    uint64_t size = q->n->file->size;
+    return !q->external && align_up(block_node_allocated(q->n->file), q->cluster_size) < size - size / 10;
+}
+
 int qcow2_status(BlockNode *n, uint64_t off, uint64_t len, BlockStatus *out)
 {
     Qcow2 *q = n->opaque;
@@ -206,6 +213,7 @@ int qcow2_status(BlockNode *n, uint64_t off, uint64_t len, BlockStatus *out)
     switch (type) {
     case QCOW2_DATA:
         out->flags = BLOCK_STATUS_ALLOCATED | BLOCK_STATUS_DATA | (q->crypt ? 0 : BLOCK_STATUS_OFFSET);
+        out->flags |= !q->crypt && file_has_holes(q) ? BLOCK_STATUS_RECURSE : 0;
         out->offset = host;
         out->file = qcow2_data_node(q);
         break;

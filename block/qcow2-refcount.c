@@ -528,6 +528,9 @@ void qcow2_kind_add(Qcow2 *q, uint64_t offset, uint64_t bytes, Qcow2Kind kind)
     pthread_rwlock_wrlock(&q->kind_lock);
     for (; c < end; c++) {
         gpointer key = GSIZE_TO_POINTER(c);
+        if (c == 0 && kind != QCOW2_KIND_HEADER) {
+            continue; /* who else says to be there is wrong: a repair must still write the header, and nothing else may */
+        }
         Qcow2Kind new = g_hash_table_lookup(q->kinds, key) ? QCOW2_KIND_CONFLICT : kind;
         g_hash_table_insert(q->kinds, key, GINT_TO_POINTER(new));
         unsigned bit = qcow2_kind_bit(c);
@@ -540,7 +543,7 @@ void qcow2_kind_remove(Qcow2 *q, uint64_t offset, uint64_t bytes)
 {
     uint64_t c = qcow2_cluster(q, offset), end = c + ((bytes + q->cluster_size - 1) >> q->cluster_bits);
     pthread_rwlock_wrlock(&q->kind_lock);
-    for (; c < end; c++) {
+    for (c = MAX(c, 1); c < end; c++) { /* the header stays */
         g_hash_table_remove(q->kinds, GSIZE_TO_POINTER(c));
     }
     pthread_rwlock_unlock(&q->kind_lock);

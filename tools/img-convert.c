@@ -224,8 +224,6 @@ static bool convert_usage(const ToolArgs *a, Error **errp)
         why = "--target-is-zero requires use of -n flag";
     } else if (tool_has(a, "target-is-zero") && tool_has(a, "B")) {
         why = "--target-is-zero makes no sense with a backing file";
-    } else if (tool_has(a, "c") && tool_has(a, "W")) {
-        why = "Out of order write and compress are mutually exclusive";
     } else if (tool_has(a, "skip-broken-bitmaps") && !tool_has(a, "bitmaps")) {
         why = "Use of --skip-broken-bitmaps requires --bitmaps";
     } else if (tool_has(a, "C") && tool_has(a, "S")) {
@@ -362,6 +360,9 @@ static bool dd_image(const ToolArgs *a, const Dd *d, Error **errp)
     }
     uint64_t size = block_node_size(src), from, len;
     from = d->skip > size / d->bs ? size : d->skip * d->bs;
+    if (from == size && d->skip) {
+        warn_report("%s: cannot skip to specified offset", d->in);
+    }
     len = size - from;
     if (d->has_count && d->count <= len / d->bs) {
         len = d->count * d->bs;

@@ -257,7 +257,8 @@ static bool map_image(BlockNode *n, uint64_t off, uint64_t end, bool json, Error
         }
 
         MapRun next = { off, st.len, st.offset, st.flags, st.depth, st.flags & BLOCK_STATUS_OFFSET ? st.file : NULL, false };
-        next.present = st.flags & BLOCK_STATUS_ALLOCATED;
+        next.present = st.flags & BLOCK_STATUS_ALLOCATED && !(st.flags & BLOCK_STATUS_BEYOND);
+        next.depth -= st.flags & BLOCK_STATUS_BEYOND ? 1 : 0; /* the layer above knows that there is nothing below */
         if (run.len && map_same(&run, &next)) {
             run.len += next.len;
         } else {

@@ -94,6 +94,7 @@ typedef struct VncViewer {
     /* guarded by server->lock */
     pixman_region32_t dirty; /* what differs from the private copy, perhaps */
     bool hungry;             /* has asked for a frame and has nothing to send */
+    bool one_more;           /* what it was told of last was little: the next frame is drawn though it has not asked yet */
     bool ready;              /* has logged in */
     bool shared;             /* told so when it logged in */
     bool quit;               /* shall end */

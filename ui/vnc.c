@@ -48,7 +48,7 @@ static bool vnc_is_hungry(VncServer *s)
     for (guint i = 0; i < s->viewers->len; i++) {
         VncViewer *v = s->viewers->pdata[i];
 
-        if (v->hungry && !pixman_region32_not_empty(&v->dirty)) {
+        if ((v->hungry && !pixman_region32_not_empty(&v->dirty)) || v->one_more) {
             return true;
         }
     }
@@ -83,6 +83,14 @@ static void vnc_on_updated(DisplayListener *l, int x, int y, int w, int h)
     pthread_mutex_unlock(&s->lock);
 }
 
+/* So that a blinking cursor costs this thread one wake-up a time, not another for "more, please". */
+static bool vnc_is_little(const VncServer *s, pixman_region32_t *dirty)
+{
+    const pixman_box32_t *box = pixman_region32_extents(dirty);
+
+    return (int64_t)(box->x2 - box->x1) * (box->y2 - box->y1) * 16 < (int64_t)s->width * s->height;
+}
+
 static void vnc_on_frame(DisplayListener *l)
 {
     VncServer *s = container_of(l, VncServer, listener);
@@ -91,7 +99,10 @@ static void vnc_on_frame(DisplayListener *l)
     for (guint i = 0; i < s->viewers->len; i++) {
         VncViewer *v = s->viewers->pdata[i];
 
-        if (v->hungry && pixman_region32_not_empty(&v->dirty)) {
+        bool feed = v->hungry && pixman_region32_not_empty(&v->dirty);
+
+        v->one_more = feed && vnc_is_little(s, &v->dirty);
+        if (feed) {
             v->hungry = false;
             vnc_wake(v);
         }

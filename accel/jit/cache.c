@@ -49,7 +49,6 @@ bool jit_cache_init(JitCpu *j, size_t bytes, Error **errp)
     Emit first = { .p = j->mem.rw, .end = j->mem.rw + part, .to_rx = j->mem.rx - j->mem.rw };
 
     jit_thunks(j, &first);
-    jit_perfmap_note(j->mem.rx, (size_t)(emit_rx(&first) - j->mem.rx), "thunks", 0);
     return true;
 }
 

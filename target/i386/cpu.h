@@ -131,7 +131,7 @@ typedef union VecReg {
 enum { LIVE_SSE = 1, LIVE_AVX = 2, LIVE_X87 = 4 /* MMX too */ };
 #define JIT_X87_NOTED (1u << 31)
 #define JIT_PAGES 24 /* X86Cpu.jit_pages */
-#define JIT_JUMPS 1024 /* X86Cpu.jit_jumps */
+#define JIT_JUMPS 16384 /* X86Cpu.jit_jumps: a kernel and a program have some thousand places that returns and far jumps go to */
 
 struct CpuModel; /* models.h: family, features, caches */
 
@@ -152,7 +152,6 @@ struct X86Cpu {
      */
     struct { uint64_t tag[2][JIT_PAGES], addend[2][JIT_PAGES]; } jit_pages;
     uint64_t jit_salt;      /* valid entries of jit_jumps have this one */
-    struct { uint64_t lin, salt; const void *code; uint64_t pad; } jit_jumps[JIT_JUMPS];
     uint64_t jit_group[8];  /* addends of pages that the current block has looked up */
     uint64_t jit_insns;     /* executed, with -d jit-stats */
     uint64_t jit_tmp;       /* between two accesses of one instruction */
@@ -231,6 +230,8 @@ struct X86Cpu {
     atomic_uint tlb_acks;   /* flushes done for VCPU_EV_TLB */
     Vcpu vcpu;
     bool bsp;
+    struct { uint64_t lin, salt; const void *code; uint64_t pad; } jit_jumps[JIT_JUMPS] /* for generated code: where addresses go on */
+        __attribute__((aligned(64)));
 };
 
 static inline X86Cpu *x86_cpu(Vcpu *v)

@@ -31,7 +31,7 @@ def make_sources():
         name = entry["file"].replace("/", "-")[:-2] + ".i"
         subprocess.run([*words, "-E", "-P", "-o", f"{SOURCES}/{name}"], cwd=entry["directory"], check=True)
     shutil.copy(HERE + "/soak-compile", SOURCES)
-    subprocess.run(["mke2fs", "-q", "-t", "ext4", "-d", SOURCES, "-F", DISK, "300M"], check=True)
+    subprocess.run(["mke2fs", "-q", "-t", "ext4", "-L", "soak", "-d", SOURCES, "-F", DISK, "300M"], check=True)
 
 
 def compile_in_guest():
@@ -42,7 +42,7 @@ def compile_in_guest():
         machine.expect(r"rhea-guest login: ", 1500)
         machine.send("root\n")
         machine.expect(r"root@rhea-guest:~# ", 300)
-        machine.send("stty -echo; dmesg -n 1; mount /dev/sdb /mnt && nproc\n")
+        machine.send("stty -echo; dmesg -n 1; mount LABEL=soak /mnt && nproc\n")
         machine.expect(r"^2$", 60)
         machine.expect(r"root@rhea-guest:~# ", 60)
         start = machine.seen

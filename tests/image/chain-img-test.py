@@ -106,6 +106,27 @@ def commit_and_rebase():
 
 
 @case
+def what_is_not_stored():
+    """Preallocated clusters in holes of the file, the part behind the end of a short backing file, bitmaps."""
+    with Pair() as p:
+        p.make("create", "-q", "-f", "qcow2", "-o", "preallocation=metadata", "pre.qcow2", "16M")
+        p.make("create", "-q", "-f", "qcow2", "-b", "pre.qcow2", "-F", "qcow2", "long.qcow2", "24M")
+        for side in p.ours, p.peer:
+            must_be(run(PEER["io"], "-c", "write -P 77 5M 192k", "pre.qcow2", cwd=side).returncode, 0)
+        for name in "pre.qcow2", "long.qcow2":
+            p.both("map", "--output=json", name)
+            p.both("map", name)
+            p.both("measure", "-O", "qcow2", name)
+        for name, granularity in ("one", "64k"), ("a-longer-name", "4k"):
+            p.both("bitmap", "--add", "-g", granularity, "pre.qcow2", name)
+        for cluster in "4k", "64k", "2M":
+            p.both("measure", "-O", "qcow2", "-o", f"cluster_size={cluster}", "pre.qcow2")
+        p.both("convert", "-c", "-W", "-O", "qcow2", "pre.qcow2", "packed.qcow2")
+        p.same("packed.qcow2", "qcow2")
+        p.both("dd", "if=pre.qcow2", "of=nothing.raw", "bs=1M", "skip=900")
+
+
+@case
 def resize_and_measure():
     with Pair() as p:
         chain(p)

@@ -1,14 +1,17 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Power cuts.  A random workload (writes, zeros, discards, compressed writes, snapshots, resizes, backing files) runs on an image
- * whose every write and flush is recorded.  Then the power goes off after each record: once with all that was written, and once
- * with some of what no flush made safe missing or torn.  The image must check without corruption (leaks are
- * allowed), and what a flush of the guest had made safe must be there.
+ * Power cuts.  A random workload (writes, zeros, discards, compressed writes, snapshots, resizes, backing files, encryption; with
+ * `changes` bitmaps, other refcount widths, and other names of the backing file) runs on an image whose every write and flush is
+ * recorded.  Then the power goes off after each record: once with all that was written, and once with some of what no flush
+ * made safe missing or torn.  The image must check without corruption (leaks are allowed), and what a flush of the guest had
+ * made safe must be there.
  */
 #include "util/osdep.h"
 #include "tests/image/memfile.h"
 #include "tests/unit/test.h"
+#include "util/keyval.h"
 #include "util/mainloop.h"
+#include "util/secret.h"
 
 enum { SECTOR = 512 };
 
@@ -40,7 +43,7 @@ typedef struct Cut {
     uint8_t *shot;
     uint64_t shot_size;
     unsigned serial;
-    bool lazy, v2;
+    bool lazy, v2, backed, changes, encrypted;
     const char *opts;
     uint64_t points;
 } Cut;
@@ -167,11 +170,73 @@ static void op_resize(Cut *t)
     cut_safe(t);
 }
 
+static void op_bitmap(Cut *t)
+{
+    static const char *const names[] = { "a", "bb", "a-name-of-some-length" };
+    const char *name = names[rng_below(&t->r, G_N_ELEMENTS(names))];
+    Error *err = NULL;
+    bool there = false, ok;
+    GPtrArray *list = block_bitmap_list(t->n, &err);
+    CHECK(list != NULL);
+    for (unsigned i = 0; i < list->len; i++) {
+        there |= !strcmp(((BlockBitmap *)list->pdata[i])->name, name);
+    }
+    g_ptr_array_unref(list);
+    if (!there) {
+        ok = block_bitmap_add(t->n, name, (uint64_t)512 << rng_below(&t->r, 8), rng_below(&t->r, 4) != 0, &err);
+    } else {
+        switch (rng_below(&t->r, 3)) {
+        case 0: ok = block_bitmap_remove(t->n, name, &err); break;
+        case 1: ok = block_bitmap_clear(t->n, name, &err); break;
+        default: ok = block_bitmap_enable(t->n, name, rng_below(&t->r, 2), &err); break;
+        }
+    }
+    if (!ok) {
+        TEST_FAIL("bitmap %s: %s", name, error_message(err));
+    }
+}
+
+/* What rhea-img amend and rebase -u do to the header and the refcounts. */
+static void op_change(Cut *t)
+{
+    static const char *const amends[] = { "refcount_bits=8", "refcount_bits=16", "refcount_bits=32", "refcount_bits=64" };
+    Error *err = NULL;
+    bool ok = true;
+    switch (rng_below(&t->r, t->backed ? 3 : 2)) {
+    case 0:
+        op_bitmap(t);
+        break;
+    case 1: {
+        KeyVal *kv = keyval_parse(amends[rng_below(&t->r, G_N_ELEMENTS(amends))], NULL, &err);
+        ok = block_node_amend(t->n, kv, false, NULL, &err);
+        keyval_free(kv);
+        break;
+    }
+    default: { /* the same file by names of different lengths: opening takes the node that it is given */
+        char *name = g_strnfill(1 + rng_below(&t->r, 200), 'n');
+        ok = block_node_set_backing(t->n, name, rng_below(&t->r, 2) ? "raw" : NULL, &err);
+        g_free(name);
+        break;
+    }
+    }
+    if (!ok) {
+        TEST_FAIL("%s", error_message(err));
+    }
+    if (rng_below(&t->r, 2)) {
+        CHECK_EQ(block_node_flush(t->n), 0);
+        cut_safe(t);
+    }
+}
+
 static void cut_op(Cut *t)
 {
+    if (t->changes && rng_below(&t->r, 6) == 0) {
+        op_change(t);
+        return;
+    }
     switch (rng_below(&t->r, 16)) {
     case 0: case 1: case 2: op_zero(t); break;
-    case 3: case 4: op_compressed(t); break;
+    case 3: case 4: if (t->encrypted) { op_write(t); } else { op_compressed(t); } break;
     case 5: case 6:
         CHECK_EQ(block_node_flush(t->n), 0);
         cut_safe(t);
@@ -222,7 +287,7 @@ static void examine(Cut *t, const Safe *s, unsigned at, uint8_t *image, uint64_t
         TEST_FAIL("cut after record %u (image in /tmp/rhea-powercut.qcow2): %s", at, c.text->str);
     }
     g_string_free(c.text, TRUE);
-    BlockNode *n = mem_open(m, "qcow2", t->backing ? "backing=pbase" : "", &ro, &err);
+    BlockNode *n = mem_open(m, "qcow2", t->opts, &ro, &err);
     if (!n) {
         TEST_FAIL("cut after record %u: %s", at, error_message(err));
     }
@@ -300,7 +365,8 @@ static uint64_t cut_run(uint64_t seed, const char *create, const char *opts, uin
         ready = true;
     }
     Cut t = { .r = { seed }, .cluster = cluster, .room = MIN(MAX(cluster * 20, 48 * KiB), 512 * KiB), .lazy = lazy, .opts = opts,
-              .v2 = strstr(create, "compat=0.10") != NULL };
+              .v2 = strstr(create, "compat=0.10") != NULL, .backed = backed, .encrypted = strstr(create, "encrypt.") != NULL,
+              .changes = strstr(create, ",refcount_bits=16") != NULL };
     for (int i = 0; i < 8; i++) {
         rng(&t.r);
     }
@@ -368,6 +434,22 @@ TEST(usual_clusters)
 TEST(lazy_refcounts)
 {
     total += cut_run(9, ",lazy_refcounts=on", "", 1024, false, true, 200);
+}
+
+TEST(bitmaps_amend_and_other_names_of_the_backing_file)
+{
+    total += cut_run(10, ",refcount_bits=16", "", 1024, false, false, 500);
+    total += cut_run(11, ",refcount_bits=16,backing_file=pbase,backing_fmt=raw", "backing=pbase", 4096, true, false, 500);
+}
+
+TEST(encryption)
+{
+    Error *err = NULL;
+    KeyVal *kv = keyval_parse("id=cutkey,data=a passphrase", NULL, &err);
+    CHECK(kv && secret_add(kv, &err));
+    keyval_free(kv);
+    total += cut_run(12, ",encrypt.format=luks,encrypt.key-secret=cutkey,encrypt.iter-time=10", "encrypt.key-secret=cutkey", 4096,
+                     false, false, 60);
 }
 
 TEST(there_were_ten_thousand_cuts)

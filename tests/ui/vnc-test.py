@@ -377,6 +377,38 @@ def more_than_enough_connections():
         machine.end()
 
 
+def must_see_what_is(machine, client):
+    """The viewer's picture is what a screendump, which draws everything anew, has."""
+    path = os.path.join(machine.folder, "dump.ppm")
+    client.settle(quiet=0.5)
+    machine.hmp(f"screendump {path}")
+    must(rgb(client) == read_ppm(path)[2], "the viewer sees something else")
+
+
+@case
+def text_cursor():
+    """It blinks and moves, and what is drawn for that alone is right."""
+    with Machine(*VNC) as machine:
+        machine.hmp('wait-for "No bootable device" 60', limit=90)
+        client = connect(machine)
+        client.settle(quiet=0.15, limit=3)
+        low, high = (int(machine.hmp(f"o /b 0x3d4 {n}") + machine.hmp("i /b 0x3d5").split()[-1], 16) for n in (15, 14))
+        row, column = divmod(high << 8 | low, 80)
+        seen, end = set(), time.monotonic() + 3 * SLOW
+        while time.monotonic() < end and len(seen) < 2:
+            client.frame()
+            seen.add(client.pixel(column * 9 + 3, row * 16 + 14))
+        must_be(len(seen), 2, f"colours of the cursor at {column},{row}")
+        machine.hmp("stop")
+        for position in (high << 8 | low, 5 * 80 + 79, 6 * 80, 0):
+            machine.hmp("o /b 0x3d4 14")
+            machine.hmp(f"o /b 0x3d5 {position >> 8}")
+            machine.hmp("o /b 0x3d4 15")
+            machine.hmp(f"o /b 0x3d5 {position & 255}")
+            must_see_what_is(machine, client)
+        machine.end()
+
+
 @case
 def idle_costs_little():
     """A guest that stands still, a viewer that waits for a change: next to no CPU time."""

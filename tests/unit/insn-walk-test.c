@@ -134,13 +134,12 @@ static void tame(VecCase *c, const VecForm *f, const VecFields *x, const Insn *i
     if (insn->flags & INSN_BRANCH && d->nops && d->op[0].kind == OPND_GPR && x->rm != R_RSP && native_random() & 8) {
         c->in.regs[x->rm] = target;
     }
-    for (unsigned k = 0; k < (pops_flags ? 1 : 2); k++) {
-        uint64_t at = k ? c->at : c->in.regs[R_RSP];
-        if (at >= NATIVE_DATA && at < NATIVE_DATA + NATIVE_DATA_SIZE && (pops_flags || insn->flags & INSN_BRANCH)) {
-            uint8_t value[8];
-            st_le64(value, pops_flags ? native_random() & (FL_ARITH | FL_DF | FL_IF) : target);
-            memcpy(native_data() + (at - NATIVE_DATA), value, MIN(8u, NATIVE_DATA + NATIVE_DATA_SIZE - at));
-        }
+    uint64_t at = insn->flags & INSN_MEM ? c->at : c->in.regs[R_RSP];
+
+    if (at >= NATIVE_DATA && at < NATIVE_DATA + NATIVE_DATA_SIZE && (pops_flags || insn->flags & INSN_BRANCH)) {
+        uint8_t value[8];
+        st_le64(value, pops_flags ? native_random() & (FL_ARITH | FL_DF | FL_IF) : target);
+        memcpy(native_data() + (at - NATIVE_DATA), value, MIN(8u, NATIVE_DATA + NATIVE_DATA_SIZE - at));
     }
 }
 
