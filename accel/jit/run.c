@@ -8,6 +8,7 @@
 #include "util/osdep.h"
 #include "accel/accel.h"
 #include "accel/jit/translate.h"
+#include "system/rammap.h"
 #include "target/i386/debugger.h"
 #include "target/i386/exc.h"
 #include "target/i386/flags.h"
@@ -439,6 +440,7 @@ static bool jit_init(struct KeyVal *options, Error **errp)
         return false;
     }
     jit.bytes = mib * MiB;
+    rammap_prefer_anonymous(); /* huge pages of the host: a memfd has none as kernels are set up by default */
     decode_init();
     jit_rows_init();
     jit_fault_init();
