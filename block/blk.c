@@ -612,6 +612,16 @@ void blk_drain_all(void)
     }
 }
 
+void blk_flush_all(void)
+{
+    for (Blk *b = blk_all; b; b = b->next) {
+        int ret = b->node && !block_node_how(b->node)->readonly ? block_node_flush(b->node) : 0;
+        if (ret < 0) {
+            warn_report("drive '%s': flushing failed: %s; what was written last may not be on the disk yet", b->name, g_strerror(-ret));
+        }
+    }
+}
+
 /* ---- Waiting calls ------------------------------------------------------------------------------------------ */
 
 int blk_pread(Blk *b, uint64_t off, void *buf, size_t len)

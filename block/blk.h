@@ -34,6 +34,8 @@ void blk_cancel(BlkReq *r);
 /* Waits (running the main loop's block completions only) until nothing of @b is in flight.  For reset, stop, close. */
 void blk_drain(Blk *b);
 void blk_drain_all(void);
+/* Waits until all that was written is on the host's disk, as far as caching modes want that; failures are reported.  For stop. */
+void blk_flush_all(void);
 
 /* Whole-buffer calls that wait; start-up and tools only, not from a device's handlers. */
 int blk_pread(Blk *b, uint64_t off, void *buf, size_t len);

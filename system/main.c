@@ -156,12 +156,15 @@ static bool main_find_machine(Options *o, Error **errp)
     return machine_class_find(o->machine, errp) != NULL;
 }
 
+/* Images of a stopped machine can be copied.  After an I/O error there is nothing to gain: `cont` tries again. */
 static void main_on_runstate(RunstateNotifier *n, bool running, RunState s)
 {
     (void)n;
-    (void)s;
     if (!running) {
         blk_drain_all();
+    }
+    if (!running && s != RUN_IO_ERROR) {
+        blk_flush_all();
     }
 }
 

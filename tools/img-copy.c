@@ -2,14 +2,15 @@
 /*
  * The engine of convert.  One mutex guards the plan: a thread takes the next piece (a run of one kind in one source, at most
  * a few MiB long), reads it and looks for zeros without the lock, and writes it when its turn has come (in the order of
- * the plan, so that the target is laid out in sequence), or at once with out_of_order.
+ * the plan, so that the target is laid out in sequence), or at once with out_of_order.  Compressing is most of the work where it
+ * is done, and nobody waits for a turn there: clusters come to lie in the order in which they are ready.
  */
 #include "util/osdep.h"
 #include "tools/img-copy.h"
 
 #include <pthread.h>
 
-enum { COPY_PIECE = 2 * 1024 * 1024, COPY_PIECE_COMPRESSED = 512 * 1024, COPY_THREADS_MAX = 16 };
+enum { COPY_PIECE = 1024 * 1024, COPY_PIECE_COMPRESSED = 64 * 1024, COPY_THREADS_MAX = 16 };
 
 typedef enum CopyKind { COPY_SKIP, COPY_ZERO, COPY_DATA } CopyKind;
 
@@ -44,7 +45,7 @@ static void copy_failed(CopyState *s, bool reading, uint64_t off, int ret)
     }
 }
 
-/* Small ones where the work is in compressing: enough for all processors, and less memory. */
+/* Small ones where the work is in compressing, so that no thread waits for another's at the end. */
 static uint64_t copy_piece(const ImgCopy *c)
 {
     return c->compressed ? MAX(COPY_PIECE_COMPRESSED, c->cluster) : COPY_PIECE;
@@ -214,6 +215,7 @@ static void copy_pace(CopyState *s)
 static void *copy_thread(void *opaque)
 {
     CopyState *s = opaque;
+    bool ordered = !s->c->out_of_order && !s->c->compressed;
     uint8_t *buf;
     if (posix_memalign((void **)&buf, 4096, copy_piece(s->c) + (s->c->compressed ? s->c->cluster : 0))) {
         buf = NULL;
@@ -230,7 +232,7 @@ static void *copy_thread(void *opaque)
         if (ret < 0) {
             copy_failed(s, true, p.src_off, ret);
         }
-        while (!s->c->out_of_order && s->ret == 0 && s->next_write != p.number) {
+        while (ordered && s->ret == 0 && s->next_write != p.number) {
             pthread_cond_wait(&s->turn, &s->lock);
         }
         if (s->ret == 0) {

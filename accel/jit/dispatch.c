@@ -33,6 +33,35 @@ static void poll(JitTr *t, int64_t rel)
     emit_jmp(t->cold, t->jit->leave);
 }
 
+/* The jump whose displacement is at @site goes to @rel in this page. */
+static void exit_in_page(JitTr *t, int64_t rel, uint8_t *site)
+{
+    JitExit *x = &t->exits[t->exit_count++]; /* moved into the block when that is complete: the stub names its place there */
+
+    x->page_off = (uint16_t)rel;
+    x->site = site;
+    x->stub = emit_rx(t->cold);
+    emit_patch(x->site, t->e->to_rx, x->stub);
+    exit_stub(t, &t->b->exits[t->exit_count - 1]);
+}
+
+bool jit_exit_if(JitTr *t, JitInsn *j, unsigned cc)
+{
+    int64_t rel = jit_branch_rel(j);
+
+    if (!jit_target_in_page(t, rel) || t->jit->verify || rel <= j->i.off) {
+        return false;
+    }
+    if (j->live_target && !t->fl_mem) {
+        emit_jcc(t->e, cc, emit_rx(t->cold));
+        jit_flags_save(t, t->cold);
+        exit_in_page(t, rel, emit_jmp_later(t->cold));
+    } else {
+        exit_in_page(t, rel, emit_jcc_later(t->e, cc));
+    }
+    return true;
+}
+
 void jit_exit_to(JitTr *t, JitInsn *j, int64_t rel, uint16_t live)
 {
     bool in_page = jit_target_in_page(t, rel);
@@ -54,13 +83,7 @@ void jit_exit_to(JitTr *t, JitInsn *j, int64_t rel, uint16_t live)
     if (!j || rel <= j->i.off) {
         poll(t, rel);
     }
-    JitExit *x = &t->exits[t->exit_count++]; /* moved into the block when that is complete: the stub names its place there */
-
-    x->page_off = (uint16_t)rel;
-    x->site = emit_jmp_later(t->e);
-    x->stub = emit_rx(t->cold);
-    emit_patch(x->site, t->e->to_rx, x->stub);
-    exit_stub(t, &t->b->exits[t->exit_count - 1]);
+    exit_in_page(t, rel, emit_jmp_later(t->e));
 }
 
 /* The entry of jit_jumps for the address in @lin: its offset goes to S1. */

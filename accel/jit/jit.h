@@ -121,6 +121,8 @@ typedef struct JitCpu {
     bool dropped;            /* blocks: what was noted of them must go */
     uint8_t epoch_way;
     const uint8_t *page_thunks[JIT_PAGES][2]; /* called; mem.c */
+    void *no_page;           /* a page: what an empty place of jit_pages has, mem.c */
+    void *no_pages;          /* X86Cpu.jit_pages when empty */
     struct { const JitSlot *slot; const JitBlock *block; unsigned off; } missed; /* last TLB miss: compared, not followed */
     JitStats stats;
     GHashTable *called;      /* mnemonic -> count of C calls; with -d jit-stats */

@@ -102,7 +102,7 @@ static void pages_check(JitCpu *j, X86Cpu *cpu)
     uint32_t *mode = &j->modes[cpu->cpl == 3];
 
     if (j->epoch != cpu->tlb_epoch || j->epoch_way != cpu->tlb_way || *mode != cpu->mode) {
-        memset(&cpu->jit_pages.read, 0xff, sizeof(cpu->jit_pages.read) + sizeof(cpu->jit_pages.write));
+        memcpy(&cpu->jit_pages, j->no_pages, sizeof(cpu->jit_pages));
         j->epoch = cpu->tlb_epoch;
         j->epoch_way = cpu->tlb_way;
     }

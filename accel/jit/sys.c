@@ -84,8 +84,12 @@ const uint8_t *jit_smap_thunk(JitCpu *j, Emit *e, bool lifted)
     emit_rm(e, 0x8b, S1, host_mem(CPU, table + (int32_t)offsetof(TlbWay, mask)), true);
     emit_rm(e, 0x89, S1, host_mem(CPU, (int32_t)offsetof(X86Cpu, tlb_mask) + 8), true);
     if (!lifted) {
-        emit_mov_imm(e, S1, UINT64_MAX);
-        for (unsigned k = 0; k < 2 * JIT_PAGES; k++) { /* read and write tags */
+        const uint64_t *empty = j->no_pages;
+
+        for (unsigned k = 0; k < sizeof(j->cpu->jit_pages) / 8; k++) {
+            if (!k || empty[k] != empty[k - 1]) {
+                emit_mov_imm(e, S1, empty[k]);
+            }
             emit_rm(e, 0x89, S1, host_mem(CPU, (int32_t)(offsetof(X86Cpu, jit_pages) + k * 8) + 8), true);
         }
     }

@@ -136,6 +136,7 @@ HostMem jit_mem_stack(JitTr *t, JitInsn *j, int delta, unsigned size, MemAccess 
 HostMem jit_mem_at(JitTr *t, JitInsn *j, unsigned g, unsigned size, MemAccess acc);   /* at guest register @g */
 void jit_lea(JitTr *t, const JitInsn *j, unsigned dst, bool wide); /* the effective address alone; keeps flags; uses S0, S1 */
 
+void jit_pages_init(JitCpu *j);
 const uint8_t *jit_page_thunk(Emit *e, unsigned place, bool write); /* made once, for each of JIT_PAGES places */
 
 /* group.c: accesses near each other, which need one look-up. */
@@ -146,6 +147,7 @@ void jit_cold_jump(JitTr *t, const JitSlot *s, const uint8_t *thunk); /* emits o
 
 /* dispatch.c: ways out of a block */
 void jit_exit_to(JitTr *t, JitInsn *j, int64_t rel, uint16_t live); /* direct jump to page base + @rel */
+bool jit_exit_if(JitTr *t, JitInsn *j, unsigned cc); /* @j's jump, when the host's @cc holds; false: not forwards in this page, not done */
 /* Indirect jump to the linear address in S0.  @slot: whose C function does it all when that is not the fast case; NULL: state is
  * committed, S0 is the new RIP.  @pop: added to RSP when nothing can fail any more. */
 void jit_exit_indirect(JitTr *t, const JitSlot *slot, const uint8_t *slow, int32_t pop);

@@ -147,10 +147,10 @@ struct X86Cpu {
     struct JitEntry *jit_table; /* for generated code: blocks by host address of their bytes, of the current mode (accel/jit) */
     void *jit_host_sp;      /* the thread's own stack while generated code runs */
     /*
-     * For generated code: the page that was last reached through each base register (and other places, accel/jit/mem.c): tags and
-     * addend copied from the TLB.  Cleared when a C function that it called has changed tlb_epoch or tlb_way.
+     * For generated code: the page that was last read, and written ([1]), through each base register (and other places, accel/jit/mem.c):
+     * tag and addend copied from the TLB.  Emptied when a C function that it called has changed tlb_epoch or tlb_way.
      */
-    struct { uint64_t read[JIT_PAGES], write[JIT_PAGES], addend[JIT_PAGES]; } jit_pages;
+    struct { uint64_t tag[2][JIT_PAGES], addend[2][JIT_PAGES]; } jit_pages;
     uint64_t jit_salt;      /* valid entries of jit_jumps have this one */
     uint64_t jit_group[8];  /* addends of pages that the current block has looked up */
     uint64_t jit_insns;     /* executed, with -d jit-stats */
@@ -210,7 +210,11 @@ struct X86Cpu {
     bool wait_sipi;         /* halted by INIT */
     bool shutdown;          /* triple fault: nothing but INIT, NMI and reset is taken */
     unsigned pauses;        /* PAUSE instructions: op-misc.c */
-    bool monitor_armed;     /* MONITOR was executed */
+    bool monitor_armed;     /* MONITOR was executed: */
+    bool mwait_breaks;      /* MWAIT is to end at an interrupt that is masked */
+    uint64_t monitor_phys;  /* the line, and what it held then; UINT64_MAX: not RAM */
+    uint8_t monitor_line[64];
+    int64_t mwait_until;    /* CLOCK_KIND_REALTIME */
     uint64_t msr_misc[64];  /* MSRs that are merely kept: msr.c */
     CpuTopology topo;
 

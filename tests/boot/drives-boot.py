@@ -9,24 +9,14 @@ import subprocess
 import tempfile
 import time
 
-from machine import SLOW, Failure, Machine, run_cases
+from machine import SLOW, Failure, Machine, assemble_disk, run_cases
 
-HERE = os.path.dirname(os.path.abspath(__file__))
 FOLDER = tempfile.mkdtemp(prefix="rhea-drives-")
 SECTOR = b""
 
 
 def path(name):
     return os.path.join(FOLDER, name)
-
-
-def assemble():
-    elf, raw = path("disk.elf"), path("disk.bin")
-    subprocess.run(["gcc", "-m32", "-nostdlib", "-static", "-no-pie", "-Wl,-N,-Ttext=0x7c00,-e,0x7c00,--build-id=none",
-                    "-Wl,-z,noexecstack,--no-warn-rwx-segments", "-o", elf, HERE + "/disk.S"], check=True)
-    subprocess.run(["objcopy", "-O", "binary", "-j", ".text", elf, raw], check=True)
-    with open(raw, "rb") as f:
-        return f.read()
 
 
 def image(name, size=1 << 20, text="original"):
@@ -272,7 +262,7 @@ def daemon():
 
 
 try:
-    SECTOR = assemble()
+    SECTOR = assemble_disk()
     run_cases(hard_disks, floppies, readonly_floppy, cdroms, boot_once, boot_menu, snapshot, no_reboot_no_shutdown,
               keys_from_the_monitor, mon_stdio, daemon)
 finally:

@@ -59,13 +59,25 @@ def read_ppm(path):
     return width, height, pixels
 
 
+def assemble_disk():
+    """The boot sector of disk.S."""
+    with tempfile.TemporaryDirectory(prefix="rhea-disk-") as folder:
+        elf, raw = os.path.join(folder, "disk.elf"), os.path.join(folder, "disk.bin")
+        subprocess.run(["gcc", "-m32", "-nostdlib", "-static", "-no-pie", "-Wl,-N,-Ttext=0x7c00,-e,0x7c00,--build-id=none",
+                        "-Wl,-z,noexecstack,--no-warn-rwx-segments", "-o", elf,
+                        os.path.join(os.path.dirname(os.path.abspath(__file__)), "disk.S")], check=True)
+        subprocess.run(["objcopy", "-O", "binary", "-j", ".text", elf, raw], check=True)
+        with open(raw, "rb") as f:
+            return f.read()
+
+
 class Machine:
-    def __init__(self, *arguments, memory=512):
+    def __init__(self, *arguments, memory=512, prefix=()):
         self.folder = tempfile.mkdtemp(prefix="rhea-boot-")
         self.monitor, self.text, self.seen, self.escape = None, "", 0, ""
         self.monitor_path = os.path.join(self.folder, "monitor")
         accel = os.environ.get("RHEA_ACCEL")
-        self.command = [os.environ["RHEA"], "-M", "pc", *(["-accel", accel] if accel else []), "-m", str(memory),
+        self.command = [*prefix, os.environ["RHEA"], "-M", "pc", *(["-accel", accel] if accel else []), "-m", str(memory),
                         "-nographic", "-serial", "stdio", "-monitor", f"unix:{self.monitor_path},server=on,wait=off",
                         *arguments]
         print("$ " + " ".join(self.command), flush=True)

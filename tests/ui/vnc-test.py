@@ -237,49 +237,6 @@ def reverse_connection():
     must_have(bad.stderr, "viewer", "refused")
 
 
-class Web:
-    """A web socket's frames as a socket."""
-
-    def __init__(self, sock):
-        self.sock, self.buffer = sock, b""
-
-    def settimeout(self, limit):
-        self.sock.settimeout(limit)
-
-    def fileno(self):
-        return self.sock.fileno()
-
-    def sendall(self, data):
-        mask = os.urandom(4)
-        body = bytes(b ^ mask[i % 4] for i, b in enumerate(data))
-        head = struct.pack("BB", 0x82, 0x80 | len(data)) if len(data) < 126 else struct.pack(">BBH", 0x82, 0xfe, len(data))
-        self.sock.sendall(head + mask + body)
-
-    def exactly(self, count):
-        data = b""
-        while len(data) < count:
-            got = self.sock.recv(count - len(data))
-            must(got, "the web socket ended")
-            data += got
-        return data
-
-    def recv_into(self, view):
-        while not self.buffer:
-            _, size = self.exactly(2)
-            if size == 126:
-                size, = struct.unpack(">H", self.exactly(2))
-            elif size == 127:
-                size, = struct.unpack(">Q", self.exactly(8))
-            self.buffer = self.exactly(size)
-        count = min(len(view), len(self.buffer))
-        view[:count] = self.buffer[:count]
-        self.buffer = self.buffer[count:]
-        return count
-
-    def close(self):
-        self.sock.close()
-
-
 def http(port, request):
     with socket.create_connection(("127.0.0.1", port), 15) as sock:
         sock.sendall(request)
@@ -318,7 +275,7 @@ def web_page_and_web_socket():
             answer += sock.recv(1)
         accept = base64.b64encode(hashlib.sha1(key + b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11").digest()).decode()
         must_have(answer.decode(), "101", accept)
-        client = rfb.Client(None, sock=Web(sock))
+        client = rfb.Client(None, sock=rfb.Web(sock))
         client.settle()
         must_be((client.width, client.height), (1024, 768))
         direct = connect(machine)
