@@ -114,6 +114,7 @@ typedef struct JitCpu {
     const uint8_t *call_c, *mem_slow, *link, *cross, *dispatch, *call_finish, *vec_enter;
     const uint8_t *vec_load[JIT_VEC_LOADS]; /* by LIVE_* bits; they go on at X86Cpu.jit_vec_to */
     const uint8_t *full[JIT_FULLS]; /* called */
+    const uint8_t *smap[2];  /* called: the guard of user pages is there, is lifted; sys.c */
     unsigned epoch;          /* cpu->tlb_epoch, tlb_way that jit_pages is good for */
     uint32_t modes[2];       /* of supervisor and user when they ran last: that jit_jumps is good for */
     bool left_early;         /* a block was left before its end: verify.c cannot compare */

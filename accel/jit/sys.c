@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * What a kernel does all the time: CLI, STI, PUSHF, POPF, SWAPGS, the bases of FS and GS (SDM vol. 2).  The privilege is not part of what a
- * block is found by, so ring 0 is looked for as the code runs; all else is the C function's, as are changes of rarer flags.
+ * What a kernel does all the time: CLI, STI, CLAC, STAC, PUSHF, POPF, SWAPGS, the bases of FS and GS (SDM vol. 2).  The privilege is
+ * not part of what a block is found by, so ring 0 is looked for as the code runs; all else is the C function's, as are changes of rarer
+ * flags.
  *
  * Interrupts: while events wait, STI and POPF are the C function's, which leaves for the run loop.  An event that comes later finds
  * the next poll, which is never between STI and the instruction behind it: that is in the same block, else STI is not emitted.
@@ -63,6 +64,77 @@ static bool sys_sti(JitTr *t, JitInsn *j)
     sys_need_no_events(t, cold);
     sys_eflags(t, 1, FL_IF);
     return true;
+}
+
+/*
+ * Made once, called: the guard of user pages is lifted or is there again.  What was noted of pages with the guard holds without it;
+ * the other way round all of it goes.
+ */
+const uint8_t *jit_smap_thunk(JitCpu *j, Emit *e, bool lifted)
+{
+    const uint8_t *at = emit_rx(e);
+    uint8_t way = lifted ? TLB_SYS_USERPAGES : TLB_SYS;
+    int32_t table = (int32_t)(offsetof(X86Cpu, tlb_ways) + way * sizeof(TlbWay)) + 8; /* the return address is below */
+
+    emit_mi8(e, 0xc6, 0, host_mem(CPU, (int32_t)offsetof(X86Cpu, tlb_way) + 8), way);
+    emit_mov_imm(e, S1, (uintptr_t)&j->epoch_way);
+    emit_mi8(e, 0xc6, 0, host_mem(S1, 0), way);
+    emit_rm(e, 0x8b, S1, host_mem(CPU, table + (int32_t)offsetof(TlbWay, entry)), true);
+    emit_rm(e, 0x89, S1, host_mem(CPU, (int32_t)offsetof(X86Cpu, tlb) + 8), true);
+    emit_rm(e, 0x8b, S1, host_mem(CPU, table + (int32_t)offsetof(TlbWay, mask)), true);
+    emit_rm(e, 0x89, S1, host_mem(CPU, (int32_t)offsetof(X86Cpu, tlb_mask) + 8), true);
+    if (!lifted) {
+        const uint64_t *empty = j->no_pages;
+
+        for (unsigned k = 0; k < sizeof(j->cpu->jit_pages) / 8; k++) {
+            if (!k || empty[k] != empty[k - 1]) {
+                emit_mov_imm(e, S1, empty[k]);
+            }
+            emit_rm(e, 0x89, S1, host_mem(CPU, (int32_t)(offsetof(X86Cpu, jit_pages) + k * 8) + 8), true);
+        }
+    }
+    EMIT(e, 0xc3);
+    return at;
+}
+
+static void sys_test(JitTr *t, HostMem m, uint32_t bits)
+{
+    HostOp test = { .opcode = 0xf7, .is_mem = true, .mem = m, .imm_len = 4 };
+
+    st_le32(test.imm, bits);
+    emit_op(t->e, &test);
+}
+
+/* Without CR4.SMAP the C function's. */
+static bool sys_smap(JitTr *t, JitInsn *j, bool lifted)
+{
+    if (!jit_code64(t) || t->jit->verify) {
+        return false;
+    }
+    jit_flags_before_clobber(t, j);
+    const uint8_t *cold = sys_cold(t, j);
+
+    sys_need_ring0(t, cold);
+    sys_test(t, JIT_FIELD(cr4), CR4_SMAP);
+    emit_jcc(t->e, CC_E, cold);
+    sys_test(t, JIT_FIELD(eflags), FL_AC);
+    uint8_t *done = emit_jcc_later(t->e, lifted ? CC_NE : CC_E);
+
+    sys_eflags(t, lifted ? 1 : 4, lifted ? FL_AC : ~(uint32_t)FL_AC);
+    emit_call(t->e, t->jit->smap[lifted]);
+    emit_patch(done, t->e->to_rx, emit_rx(t->e));
+    jit_groups_end(t);
+    return true;
+}
+
+static bool sys_clac(JitTr *t, JitInsn *j)
+{
+    return sys_smap(t, j, false);
+}
+
+static bool sys_stac(JitTr *t, JitInsn *j)
+{
+    return sys_smap(t, j, true);
 }
 
 static bool sys_pushf(JitTr *t, JitInsn *j)
@@ -133,11 +205,9 @@ static bool sys_swapgs(JitTr *t, JitInsn *j)
 /* RDFSBASE and kin: allowed by CR4 at any privilege. */
 static const uint8_t *sys_need_fsgsbase(JitTr *t, JitInsn *j)
 {
-    HostOp test = { .opcode = 0xf7, .is_mem = true, .mem = JIT_FIELD(cr4), .imm_len = 4 };
     const uint8_t *cold = sys_cold(t, j);
 
-    st_le32(test.imm, CR4_FSGSBASE);
-    emit_op(t->e, &test);
+    sys_test(t, JIT_FIELD(cr4), CR4_FSGSBASE);
     emit_jcc(t->e, CC_E, cold);
     return cold;
 }
@@ -209,6 +279,7 @@ const JitRow jit_rows_sys[] = {
     { "cli", sys_cli, JIT_GOES_ON, NO_ACCESS }, { "sti", sys_sti, JIT_GOES_ON, NO_ACCESS },
     { "pushfq", sys_pushf, JIT_GOES_ON, STACK_PUSH }, { "popfq", sys_popf, JIT_GOES_ON, STACK_POP },
     { "swapgs", sys_swapgs, JIT_GOES_ON, NO_ACCESS },
+    { "clac", sys_clac, JIT_GOES_ON, NO_ACCESS }, { "stac", sys_stac, JIT_GOES_ON, NO_ACCESS },
     JIT_ROW("rdfsbase", sys_rdfsbase), JIT_ROW("rdgsbase", sys_rdgsbase),
     JIT_ROW("wrfsbase", sys_wrfsbase), JIT_ROW("wrgsbase", sys_wrgsbase),
     { NULL, NULL, JIT_AS_DECODED, STACK_NONE },

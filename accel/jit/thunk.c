@@ -201,6 +201,9 @@ void jit_thunks(JitCpu *j, Emit *e)
     for (unsigned k = 0; k < JIT_FULLS; k++) {
         j->full[k] = thunk_named(e, jit_make_full(e, k), "look_up");
     }
+    for (unsigned lifted = 0; lifted < 2; lifted++) {
+        j->smap[lifted] = thunk_named(e, jit_smap_thunk(j, e, lifted), "smap");
+    }
     j->call_c = helper_thunk(e, jit_help_call, save, out, "call_c");
     j->mem_slow = helper_thunk(e, jit_help_mem, save, out, "mem_slow");
     j->link = helper_thunk(e, jit_help_link, save, out, "link");

@@ -173,6 +173,9 @@ const uint8_t *jit_full_thunk(const JitCpu *j, int32_t pop);
 const uint8_t *jit_make_full(Emit *e, unsigned kind);
 bool jit_target_in_page(const JitTr *t, int64_t rel);
 
+/* sys.c */
+const uint8_t *jit_smap_thunk(JitCpu *j, Emit *e, bool lifted); /* made once */
+
 /* vec.c */
 void jit_vec_need(JitTr *t, JitInsn *j, uint8_t bits); /* first of all in an instruction; saves the flags if need be */
 void jit_fault_note(JitTr *t, JitInsn *j);             /* the next host instruction may raise a signal: then @j is the interpreter's */

@@ -247,9 +247,8 @@ static void space_flush(X86Cpu *cpu, TlbSpace *s, bool globals)
     tlb_code_flush(cpu->tlb_set, s, globals);
 }
 
-static void space_drop_page(TlbSet *set, TlbSpace *s, uint64_t lin, unsigned kinds)
+static void space_drop_page(TlbSpace *s, uint64_t lin, unsigned kinds)
 {
-    tlb_code_drop_page(set, s, lin, kinds);
     for (unsigned way = 0; way < TLB_COUNT; way++) {
         table_drop_page(&s->way[way], lin, kinds);
     }
@@ -419,7 +418,8 @@ void tlb_drop_faulting(X86Cpu *cpu, uint64_t lin)
 {
     TlbSpace *s = cpu->tlb_set->now;
 
-    space_drop_page(cpu->tlb_set, s, lin, 1u << TLB_LOCAL | 1u << TLB_GLOBAL);
+    space_drop_page(s, lin, 1u << TLB_LOCAL | 1u << TLB_GLOBAL);
+    tlb_code_drop_page(cpu->tlb_set, s, lin, 1u << TLB_LOCAL | 1u << TLB_GLOBAL);
     cpu->tlb_epoch++;
     if (s->walk) {
         walk_low(cpu, s->walk, lin)->generation = walk_high(s->walk, lin)->generation = 0;
@@ -508,8 +508,9 @@ void tlb_flush_page(X86Cpu *cpu, uint64_t lin)
     TlbSet *set = cpu->tlb_set;
 
     for (unsigned k = 0; k < TLB_SPACES; k++) {
-        space_drop_page(set, &set->space[k], lin, 1u << TLB_GLOBAL | (&set->space[k] == set->now ? 1u << TLB_LOCAL : 0));
+        space_drop_page(&set->space[k], lin, 1u << TLB_GLOBAL | (&set->space[k] == set->now ? 1u << TLB_LOCAL : 0));
     }
+    tlb_code_drop_page(set, set->now, lin, 1u << TLB_LOCAL | 1u << TLB_GLOBAL);
     space_forget_walks(set->now);
     cpu->tlb_epoch++;
 }
@@ -519,7 +520,8 @@ void tlb_flush_page_pcid(X86Cpu *cpu, uint64_t lin, uint16_t pcid)
     TlbSpace *s = space_find(cpu->tlb_set, pcid);
 
     if (s) {
-        space_drop_page(cpu->tlb_set, s, lin, 1u << TLB_LOCAL);
+        space_drop_page(s, lin, 1u << TLB_LOCAL);
+        tlb_code_drop_page(cpu->tlb_set, s, lin, 1u << TLB_LOCAL);
         space_forget_walks(s);
         cpu->tlb_epoch++;
     }
