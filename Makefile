@@ -41,7 +41,7 @@ TOOL_MAINS := $(wildcard tools/rhea-*.c)
 
 # Optional parts: files built when configure found the part's library, and the files built in their place
 # when it did not (those say which package was missing). One row per part of configure's table.
-OPTIONAL := png vnc xkb sdl curses zstd deflate nettle uring
+OPTIONAL := png vnc xkb sdl curses zstd deflate nettle uring gnutls
 WITH_png := ui/png.c
 WITHOUT_png := ui/png-none.c
 WITH_zstd := block/qcow2-zstd.c
@@ -52,6 +52,8 @@ WITH_uring := block/uring.c
 WITHOUT_uring := block/uring-none.c
 WITH_nettle := block/cipher-nettle.c
 WITHOUT_nettle := block/cipher-none.c
+WITH_gnutls := util/tls.c util/tls-creds.c
+WITHOUT_gnutls := util/tls-none.c
 WITH_vnc := $(filter-out ui/vnc-none.c,$(wildcard ui/vnc*.c))
 WITHOUT_vnc := ui/vnc-none.c
 WITH_sdl := ui/sdl.c ui/sdl-input.c ui/sdl-keys-table.c
@@ -205,7 +207,7 @@ endif
 
 RUN_TESTS := tests/run --build $(BUILD)
 .PHONY: check check-unit check-qtest check-cli check-guest check-boot check-ui check-kvm check-fuzz check-style check-slow check-clang bench bench-kvm
-check: all guests $(BUILD)/tests/bench/ide-read.bin $(UI_GUESTS) test-programs asan guest-kernels | deps-test
+check: all guests $(BENCH_GUESTS) $(UI_GUESTS) test-programs asan guest-kernels | deps-test
 	@$(RUN_TESTS) style unit state image qtest cli ui guest fuzz boot kvm
 check-unit: programs $(LINKED_TESTS) $(BUILD)/tests/fuzz/cpu-fuzz
 	@$(RUN_TESTS) unit state image
@@ -219,7 +221,7 @@ check-ui: all $(UI_GUESTS) | deps-test
 	@$(RUN_TESTS) ui
 check-boot: all guest-kernels | deps-test
 	@$(RUN_TESTS) boot
-check-kvm: all guests guest-kernels | deps-test
+check-kvm: all guests $(BENCH_GUESTS) $(BUILD)/tests/unit/kvm-routes-test guest-kernels | deps-test
 	@$(RUN_TESTS) kvm
 check-fuzz: asan
 	@$(RUN_TESTS) fuzz
@@ -227,7 +229,7 @@ check-style:
 	@$(RUN_TESTS) style
 # Systems that the slow tests start, unpacked under build/guest like the kernels.
 SLOW_PACKAGES := ipxe ovmf debian-installer-12-netboot-i386 debian-installer-12-netboot-amd64 memtest86+ xen-hypervisor-4.17-amd64
-check-slow: all guest-kernels | deps-test
+check-slow: all guests $(BENCH_GUESTS) guest-kernels | deps-test
 	@scripts/guest/fetch $(SLOW_PACKAGES) || [ $$? = 3 ]
 	@$(RUN_TESTS) slow
 check-clang:

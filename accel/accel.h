@@ -26,6 +26,9 @@ typedef struct AccelClass {
     void (*vcpu_kick)(Vcpu *v);       /* any thread, async-signal-safe; may be NULL */
     void (*state_get)(Vcpu *v);       /* accelerator -> struct, for monitor, save; may be NULL */
     void (*state_put)(Vcpu *v);       /* struct -> accelerator, after reset, load; may be NULL */
+    /* General registers only, during an access of the guest's to a device: its own thread, big lock.  NULL: they are in the struct. */
+    void (*registers_get)(Vcpu *v);
+    void (*registers_put)(Vcpu *v);
     void (*tlb_flush)(Vcpu *v);       /* its own thread or parked; may be NULL */
     /* Vcpu.debug was changed, the vCPU is parked.  NULL: this one cannot stop where a debugger wants. */
     void (*debug_changed)(Vcpu *v);

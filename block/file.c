@@ -377,7 +377,7 @@ static void block_file_open_error(const char *filename, const BlockOpen *how, in
 {
     error_set_errno(errp, err, "cannot open image '%s'", filename);
     if (err == ENOENT) {
-        error_add_hint(errp, "Check the name; `qemu-img create -f raw %s SIZE` or `truncate -s SIZE %s` makes an empty disk.",
+        error_add_hint(errp, "Check the name; `rhea-img create -f raw %s SIZE` or `truncate -s SIZE %s` makes an empty disk.",
                        filename, filename);
     } else if ((err == EACCES || err == EPERM) && !how->readonly && access(filename, R_OK) == 0) {
         error_add_hint(errp, "It may only be read: add readonly=on (or snapshot=on) to its -drive, or allow writing.");

@@ -111,6 +111,21 @@ static bool commands_nmi(MonCall *call, GString *out, Error **errp)
     return v != NULL;
 }
 
+static bool commands_mce(MonCall *call, GString *out, Error **errp)
+{
+    (void)out;
+    int64_t cpu = mon_int(call, "cpu", 0), bank = mon_int(call, "bank", 0);
+    MachineCheck m = { .bank = (unsigned)MIN((uint64_t)bank, UINT_MAX), .status = (uint64_t)mon_int(call, "status", 0),
+                       .mcg_status = (uint64_t)mon_int(call, "mcgstatus", 0), .addr = (uint64_t)mon_int(call, "addr", 0),
+                       .misc = (uint64_t)mon_int(call, "misc", 0) };
+
+    if (cpu < 0 || (uint64_t)cpu >= vcpu_count()) {
+        error_set(errp, "there is no CPU %" PRId64 ": 0 to %u", cpu, vcpu_count() - 1);
+        return false;
+    }
+    return target_ops.machine_check(vcpu_get((unsigned)cpu), &m, mon_flag(call, "b"), errp);
+}
+
 static bool commands_log(MonCall *call, GString *out, Error **errp)
 {
     (void)out;
@@ -260,6 +275,10 @@ const MonCommand monitor_commands[] = {
       commands_log },
     { "logfile", NULL, { { "filename", MON_STR, false, MON_NOTHING } }, "filename", "write the log to 'filename'",
       commands_logfile },
+    { "mce", NULL, { { "b", MON_FLAG, true, MON_NOTHING }, { "cpu", MON_INT, false, MON_NOTHING }, { "bank", MON_INT, false, MON_NOTHING },
+                     { "status", MON_INT, false, MON_NOTHING }, { "mcgstatus", MON_INT, false, MON_NOTHING },
+                     { "addr", MON_INT, false, MON_NOTHING }, { "misc", MON_INT, false, MON_NOTHING } },
+      "[-b] cpu bank status mcgstatus addr misc", "inject a machine check into a CPU (-b: and tell the others)", commands_mce },
     { "memsave", NULL, { { "addr", MON_INT, false, MON_NOTHING }, { "size", MON_INT, false, MON_NOTHING },
                          { "filename", MON_STR, false, MON_NOTHING } },
       "addr size file", "save virtual memory from 'addr' on to a file", memory_save_virtual },

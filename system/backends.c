@@ -14,6 +14,7 @@
 #include "system/membackend.h"
 #include "util/keyval.h"
 #include "util/secret.h"
+#include "util/tls.h"
 
 /* Property types. */
 
@@ -262,8 +263,11 @@ static bool backends_add_object(const char *text, Error **errp)
         ok = secret_add(kv, errp);
     } else if (type && membackend_is_type(type)) {
         ok = membackend_add(type, kv, errp);
+    } else if (type && tls_creds_is_type(type)) {
+        ok = tls_creds_add(type, kv, errp);
     } else if (kv) {
-        error_set(errp, "object type '%s' is not there; this version has secret and memory-backend-ram, -file and -memfd",
+        error_set(errp, "object type '%s' is not there; this version has secret, tls-creds-x509 and -anon, memory-backend-ram, -file "
+                  "and -memfd",
                   type ? type : "");
     }
     error_prepend(errp, "-object %s: ", type ? type : text);

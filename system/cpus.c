@@ -234,13 +234,31 @@ void vcpu_run_on_async(Vcpu *v, void (*fn)(Vcpu *v, void *opaque), void *opaque)
 
 /* The threads. */
 
+/* How often memory is looked at that ends a halt when another vCPU writes it: soon at first, then so that an idle guest stays cheap. */
+#define WATCH_FIRST_NS 20000
+#define WATCH_LAST_NS 10000000
+
+static void vcpu_sleep(Vcpu *v, unsigned seen, const struct timespec *limit)
+{
+    atomic_store(&v->sleeping, true);
+    syscall(SYS_futex, &v->wakeups, FUTEX_WAIT_PRIVATE, seen, limit, NULL, 0);
+    atomic_store(&v->sleeping, false);
+}
+
 /* Sleeps until a kick or event that came after @seen was sampled.  Big lock held before and after. */
 static void vcpu_wait(Vcpu *v, unsigned seen)
 {
     bql_unlock();
-    atomic_store(&v->sleeping, true);
-    syscall(SYS_futex, &v->wakeups, FUTEX_WAIT_PRIVATE, seen, NULL, NULL, 0);
-    atomic_store(&v->sleeping, false);
+    if (atomic_load(&v->watches)) {
+        struct timespec limit = { .tv_nsec = WATCH_FIRST_NS };
+
+        while (atomic_load(&v->wakeups) == seen && !target_ops.watch_over(v)) {
+            vcpu_sleep(v, seen, &limit);
+            limit.tv_nsec = MIN(limit.tv_nsec * 2, WATCH_LAST_NS);
+        }
+    } else {
+        vcpu_sleep(v, seen, NULL);
+    }
     bql_lock();
 }
 
@@ -260,6 +278,9 @@ static void vcpu_run_guest(Vcpu *v)
 
 static void vcpu_park(Vcpu *v, unsigned seen)
 {
+    if (atomic_exchange(&v->watches, false)) { /* what is watched is no part of the state: it may wake up for nothing */
+        atomic_store(&v->halted, false);
+    }
     vcpu_state_get(v);
     if (!v->stopped) {
         v->stopped = true;

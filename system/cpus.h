@@ -79,6 +79,7 @@ struct Vcpu {
     /* any thread, atomic */
     atomic_uint events;    /* VcpuEvent bits */
     atomic_bool halted;    /* HLT, or waiting for SIPI: written by the vCPU's thread and reset */
+    atomic_bool watches;   /* MWAIT: while halted, target_ops.watch_over is asked now and then; written as halted is */
     atomic_bool sleeping;  /* in that wait: only then does a kick need a system call */
     atomic_uint wakeups;   /* counts kicks and new events; a halted or parked thread waits for it to move */
 
@@ -151,11 +152,21 @@ typedef struct CpuTopology {
     unsigned cpus, max_cpus;
 } CpuTopology;
 
+/* A hardware error as a bank of the machine check architecture logs it. */
+typedef struct MachineCheck {
+    unsigned bank;
+    uint64_t status, mcg_status, addr, misc;
+} MachineCheck;
+
 typedef struct TargetOps {
     /* A new, reset vCPU of @model ("qemu64,+avx"); no thread yet.  NULL and *errp on failure. */
     Vcpu *(*vcpu_new)(const char *model, unsigned index, uint32_t apic_id, const CpuTopology *topo, Error **errp);
     void (*vcpu_free)(Vcpu *v);
     void (*vcpu_reset)(Vcpu *v, bool bsp); /* RESET; @bsp runs, the others wait for SIPI */
+    /* Ends the halt and returns true when the memory that Vcpu.watches is about has changed.  The vCPU's thread, no lock. */
+    bool (*watch_over)(Vcpu *v);
+    /* Injects an error; @broadcast: tells the other CPUs too.  Big lock, not from a vCPU's thread. */
+    bool (*machine_check)(Vcpu *v, const MachineCheck *m, bool broadcast, Error **errp);
     void (*print_registers)(Vcpu *v, GString *out);
     void (*print_models)(FILE *f); /* -cpu help */
     /* Guest-virtual read for the monitor and gdb: current mode's translation, no faults. */

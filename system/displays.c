@@ -14,6 +14,12 @@
 #include "ui/sdl.h"
 #include "ui/term.h"
 #include "ui/vnc.h"
+#include "util/tls.h"
+
+#include <sys/mman.h>
+
+enum { DISPLAYS_PAGE = 4096, DISPLAYS_CHUNK = 16 << 20 };
+#define DISPLAYS_LOOK_MAX (2 * GiB)
 
 static void displays_quit(void)
 {
@@ -73,9 +79,57 @@ static void displays_load_font(void)
     g_free(path);
 }
 
+/*
+ * RAM that the guest has touched, in runs of pages; the rest is left untouched, so that looking for something costs no memory.  A
+ * budget keeps it short where the guest is large.
+ */
+typedef struct DisplaysLook {
+    FontLook *look;
+    void *opaque;
+    uint64_t budget;
+} DisplaysLook;
+
+static void displays_look_at_chunk(DisplaysLook *k, const uint8_t *host, size_t len)
+{
+    static uint8_t there[DISPLAYS_CHUNK / DISPLAYS_PAGE];
+    size_t pages = len / DISPLAYS_PAGE;
+
+    if (!pages || mincore((void *)(uintptr_t)host, pages * DISPLAYS_PAGE, there) < 0) {
+        return;
+    }
+    for (size_t from = 0, to; from < pages && k->budget; from = to + 1) {
+        for (to = from; to < pages && (there[to] & 1); to++) {
+        }
+        uint64_t bytes = MIN((to - from) * DISPLAYS_PAGE, k->budget);
+
+        k->budget = bytes && !k->look(k->opaque, host + from * DISPLAYS_PAGE, bytes) ? 0 : k->budget - bytes;
+    }
+}
+
+static void displays_look_at_range(void *opaque, const FlatRangeInfo *r)
+{
+    DisplaysLook *k = opaque;
+    MemLookup l = address_space_lookup(&machine_current()->as_mem, r->addr);
+
+    if (!l.writable || (uintptr_t)l.host % DISPLAYS_PAGE) {
+        return;
+    }
+    for (uint64_t at = 0; at < MIN(r->size, l.avail) && k->budget; at += DISPLAYS_CHUNK) {
+        displays_look_at_chunk(k, l.host + at, MIN(DISPLAYS_CHUNK, MIN(r->size, l.avail) - at));
+    }
+}
+
+static void displays_guest_memory(FontLook *look, void *opaque)
+{
+    DisplaysLook k = { look, opaque, DISPLAYS_LOOK_MAX };
+
+    address_space_each_range(&machine_current()->as_mem, displays_look_at_range, &k);
+}
+
 bool displays_prepare(Options *o, Error **errp)
 {
     displays_load_font();
+    font_set_memory(displays_guest_memory);
     char_set_vc_hooks(&displays_vc_hooks);
     if (o->keymap && !keymap_set(o->keymap, errp)) {
         error_prepend(errp, "-k %s: ", o->keymap);
@@ -139,5 +193,6 @@ void displays_destroy(void)
     curses_stop();
     sdl_stop();
     vnc_cleanup();
+    tls_creds_clear();
     keymap_cleanup();
 }

@@ -47,6 +47,15 @@ typedef struct IrqchipOps {
     bool all; /* PIC, I/O APIC and PIT are there too; else the local APICs only ("split") */
     void (*set_gsi)(unsigned gsi, int level); /* with `all` */
     void (*send_msi)(uint64_t addr, uint32_t data);
+    /*
+     * Messages that need nobody here: a route is one message (of an MSI or MSI-X vector), and whoever signals an eventfd attached to
+     * it sends that, in any thread, without the big lock.  A device adds a route when the guest unmasks a vector, sets it
+     * when the guest changes the message, and detaches its eventfd while the vector is masked.
+     */
+    int (*msi_route_add)(uint64_t addr, uint32_t data); /* its number; -1: no more of them, so the device sends by itself */
+    bool (*msi_route_set)(int route, uint64_t addr, uint32_t data);
+    void (*msi_route_remove)(int route);                /* detach first */
+    bool (*msi_route_attach)(int route, int fd, bool on);
     void (*pic_get)(unsigned chip, IrqchipPic *s);
     void (*pic_put)(unsigned chip, const IrqchipPic *s);
     void (*ioapic_get)(IrqchipIoapic *s);

@@ -648,10 +648,12 @@ static const Option options_table[] = {
       "[,cache.no-flush=on][,discard=unmap][,detect-zeroes=on|unmap][,OPTION=VALUE...]",
       "a block node; children are named (file=NODE) or given in place (file.driver=file,file.filename=FILE); JSON will do too",
       BLOCK, optargs_blockdev },
-    { "object", "secret,id=ID,data=TEXT|file=FILE[,format=raw|base64] | memory-backend-ram|file|memfd,id=ID,size=SIZE[,share=on]"
-      "[,mem-path=PATH][,hugetlb=on][,hugetlbsize=SIZE][,prealloc=on][,merge=off][,dump=off][,host-nodes=A[-B],policy=P]",
-      "an object: a secret for encrypted images, or memory for -numa and -machine memory-backend=ID", STANDARD,
-      optargs_object },
+    { "object", "secret,id=ID,data=TEXT|file=FILE[,format=raw|base64] | tls-creds-x509,id=ID,dir=FOLDER,endpoint=server"
+      "[,verify-peer=off][,passwordid=ID][,priority=P] | tls-creds-anon,id=ID,endpoint=server"
+      " | memory-backend-ram|file|memfd,id=ID,size=SIZE[,share=on][,mem-path=PATH][,hugetlb=on][,hugetlbsize=SIZE][,prealloc=on]"
+      "[,merge=off][,dump=off][,host-nodes=A[-B],policy=P]",
+      "an object: a secret for encrypted images, certificates for -vnc tls-creds=ID, or memory for -numa and memory-backend=ID of -machine",
+      STANDARD, optargs_object },
     { "snapshot", NULL, "write to temporary files instead of the images", BLOCK, opt_snapshot },
 
     { "kernel", "FILE", "start this Linux kernel (bzImage) or multiboot image", BOOT, opt_kernel },
@@ -679,7 +681,7 @@ static const Option options_table[] = {
     { "alt-grab", NULL, "hot keys with Ctrl-Alt-Shift instead of Ctrl-Alt", DISPLAY, optdisplay_alt_grab },
     { "ctrl-grab", NULL, "hot keys with the right Ctrl instead of Ctrl-Alt", DISPLAY, optdisplay_ctrl_grab },
     { "vnc", "[HOST]:N[,to=N][,password=on|,password-secret=ID][,websocket=on|[HOST:]PORT][,share=allow-exclusive|force-shared|ignore]"
-      "[,reverse=on][,power-control=on][,display=DEVICE][,head=N][,id=ID] | unix:PATH[,...] | none",
+      "[,tls-creds=ID][,reverse=on][,power-control=on][,display=DEVICE][,head=N][,id=ID] | unix:PATH[,...] | none",
       "a VNC server, on port 5900 + N", DISPLAY, optdisplay_vnc },
     { "k", "LAYOUT", "keyboard layout, for VNC viewers that do not tell keys' places, and for `type` [us]", DISPLAY,
       optdisplay_keymap },

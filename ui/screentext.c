@@ -4,6 +4,9 @@
 #include "ui/screentext.h"
 
 #include "ui/font.h"
+#include "util/timer.h"
+
+enum { SCREENTEXT_LEARN_S = 5 };
 
 static uint32_t screentext_pixel(const Surface *s, int x, int y)
 {
@@ -56,23 +59,50 @@ static uint32_t screentext_recognise(const Surface *s, int cx, int cy)
     return ch;
 }
 
-static bool screentext_from_picture(Console *c, ConsoleText *t)
+/* @unknown: cells with something else in them. */
+static unsigned screentext_read_cells(const Surface *s, ConsoleText *t, unsigned *unknown)
 {
-    const Surface *s = console_surface(c);
-    unsigned known = 0, unknown = 0;
+    unsigned known = 0;
 
-    if (!s || !font_loaded() || s->width < FONT_WIDTH || s->height < FONT_HEIGHT) {
-        return false;
-    }
-    console_text_resize(t, s->width / FONT_WIDTH, s->height / FONT_HEIGHT);
+    *unknown = 0;
     for (int y = 0; y < t->rows; y++) {
         for (int x = 0; x < t->cols; x++) {
             uint32_t ch = screentext_recognise(s, x * FONT_WIDTH, y * FONT_HEIGHT);
 
             known += ch && ch != ' ';
-            unknown += !ch;
+            *unknown += !ch;
             t->cells[y * t->cols + x] = (ConsoleCell){ .ch = ch ? ch : 0xfffd };
         }
+    }
+    return known;
+}
+
+/* The guest's memory is searched for its font at most so often. */
+static bool screentext_may_learn(void)
+{
+    static int64_t next_ns;
+    int64_t now = clock_ns(CLOCK_KIND_REALTIME);
+
+    if (now < next_ns) {
+        return false;
+    }
+    next_ns = now + SCREENTEXT_LEARN_S * NS_PER_SEC;
+    return true;
+}
+
+static bool screentext_from_picture(Console *c, ConsoleText *t)
+{
+    const Surface *s = console_surface(c);
+    unsigned unknown;
+
+    if (!s || !font_loaded() || s->width < FONT_WIDTH || s->height < FONT_HEIGHT) {
+        return false;
+    }
+    console_text_resize(t, s->width / FONT_WIDTH, s->height / FONT_HEIGHT);
+    unsigned known = screentext_read_cells(s, t, &unknown);
+
+    if (known && unknown && unknown <= known && screentext_may_learn() && font_learn()) {
+        known = screentext_read_cells(s, t, &unknown);
     }
     return known && unknown <= known; /* pictures beside text (a boot logo) are fine */
 }

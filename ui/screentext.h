@@ -7,8 +7,8 @@
 
 /*
  * Lines of UTF-8 with a newline each, blanks at the right cut off, empty lines at the end too.  Text modes give their characters;
- * a picture is read in cells of 8x16 pixels with the PC's font (so a Linux console on a frame buffer can be read).  NULL: the
- * picture is not made of such text.
+ * a picture is read in cells of 8x16 pixels with the PC's font, or the guest's own where that is found in its memory (so a Linux
+ * console on a frame buffer can be read).  NULL: the picture is not made of such text.
  */
 char *screentext_read(Console *c, Error **errp);
 

@@ -185,6 +185,11 @@ static bool vnc_http_has(const char *request, const char *header, const char *wo
     return found;
 }
 
+void vnc_http_refuse(int fd, const char *why)
+{
+    vnc_http_error(fd, "400 Bad Request", why, false);
+}
+
 char *vnc_http_serve(int fd)
 {
     char *buf = g_malloc(VNC_HTTP_REQUEST_MAX + 1);
@@ -198,7 +203,7 @@ char *vnc_http_serve(int fd)
     if (n > 0 && strstr(buf, "\r\n")) {
         vnc_http_request(fd, buf);
     } else {
-        vnc_http_error(fd, "400 Bad Request", "A web socket or a request of HTTP is served here.\n", false);
+        vnc_http_refuse(fd, "A web socket or a request of HTTP is served here.\n");
     }
     shutdown(fd, SHUT_WR);
     g_free(buf);

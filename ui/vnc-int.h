@@ -18,6 +18,7 @@
 #include "ui/vnc.h"
 #include "util/mainloop.h"
 #include "util/timer.h"
+#include "util/tls.h"
 
 #include <pthread.h>
 #include <rfb/rfb.h>
@@ -48,6 +49,7 @@ typedef struct VncConfig {
     char *ws_host, *ws_port; /* NULL port: no web socket */
     bool password, power_control;
     char *secret;      /* id of the -object secret that holds the password; NULL: it is set later */
+    char *tls_creds;   /* id of the -object that holds certificates; NULL: nothing is encrypted */
     VncShare share;
     char *device;      /* of the console; NULL: the default one */
     int head;
@@ -86,20 +88,25 @@ typedef struct VncViewer {
     bool websocket, reverse;
     char *address, *service; /* the peer */
     int64_t since_ns;
+    TlsSession *tls;         /* the thread's; NULL: not encrypted */
+    int plain;               /* the thread's: what it talks through, @fd or the plain end of @tls; -1: libvncserver has it */
 
     /* guarded by server->lock */
     pixman_region32_t dirty; /* what differs from the private copy, perhaps */
     bool hungry;             /* has asked for a frame and has nothing to send */
+    bool one_more;           /* what it was told of last was little: the next frame is drawn though it has not asked yet */
     bool ready;              /* has logged in */
     bool shared;             /* told so when it logged in */
     bool quit;               /* shall end */
     bool done;               /* has ended; the main thread joins */
     bool cursor_changed;
+    char *dname;             /* who the viewer is by its certificate; NULL: it showed none */
 
     /* the thread's */
     rfbScreenInfoPtr screen;
     rfbClientPtr cl;
     uint8_t *fb;
+    char rfb_minor;          /* of the RFB version that an encrypted viewer speaks: '7' or '8' */
     int width, height;       /* of fb */
     rfbCursorPtr cursor;
     bool gone;               /* libvncserver has freed cl */
@@ -124,6 +131,7 @@ typedef struct VncServer {
     bool ctrl, alt;     /* held by a viewer, for Ctrl-Alt-N */
     char *password;     /* NULL: nobody may log in while config.password; guarded by lock */
     int64_t expires_s;  /* wall clock; INT64_MAX: never; guarded by lock */
+    TlsCreds *tls_creds;
     char *title;
     BottomHalf *work;
 
@@ -135,6 +143,7 @@ typedef struct VncServer {
     bool closing;
     bool wanting;         /* frames are being drawn for us */
     int width, height;    /* of the shown console; without one a blank screen */
+    char *refusal;        /* whom TLS kept out last, and why; NULL: nobody */
     int leds;             /* INPUT_LED_* */
     bool relative;        /* the guest's pointer takes movements only */
     ConsoleCursor *cursor; /* a copy of the guest's; NULL: none */
@@ -156,6 +165,7 @@ void vnc_handle_event(VncServer *s, const VncEvent *e);
 void vnc_forget_viewer(VncServer *s, VncViewer *v);
 
 /* vnc-viewer.c */
+void vnc_on_client_gone(rfbClientPtr cl);
 void *vnc_viewer_run(void *viewer);
 /* vnc-screen.c, the viewer's thread. */
 bool vnc_screen_new(VncViewer *v);
@@ -165,8 +175,13 @@ void vnc_screen_pull(VncViewer *v);  /* dirty pixels, if the viewer waits for so
 /* vnc-ext.c */
 void vnc_ext_register(void);
 bool vnc_ext_tell(VncViewer *v);     /* pending pseudo rectangles; false: the connection is broken */
+/* vnc-tls.c, the viewer's thread; all are no-ops where nothing is encrypted. */
+bool vnc_tls_begin(VncViewer *v);      /* what comes before RFB's greeting, or up to VeNCrypt's end; false: the peer is to go */
+bool vnc_tls_new_client(VncViewer *v); /* after VeNCrypt: v->cl */
+void vnc_tls_end(VncViewer *v);
 /* vnc-http.c: a web socket's handshake, taken out of the socket (to be freed); NULL: the request was answered, or was none. */
 char *vnc_http_serve(int fd);
+void vnc_http_refuse(int fd, const char *why);
 bool vnc_http_send(int fd, const void *data, size_t len); /* waits, but not for ever; false: the peer takes nothing */
 
 #endif

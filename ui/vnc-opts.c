@@ -105,8 +105,7 @@ static bool vnc_refuse(KeyVal *kv, Error **errp)
     static const struct {
         const char *key, *why;
     } missing[] = {
-        { "tls-creds", "encryption needs -object tls-creds-x509, which comes with a later version" },
-        { "tls-authz", "encryption needs -object tls-creds-x509, which comes with a later version" },
+        { "tls-authz", "lists of who may come in are not there; tls-creds= with verify-peer=on lets in whom its CA knows" },
         { "sasl-authz", "there is no SASL here; use password=on" },
     };
     bool sasl = false;
@@ -147,6 +146,7 @@ static bool vnc_parse_flags(VncConfig *c, KeyVal *kv, Error **errp)
     c->device = g_strdup(keyval_get(kv, "display"));
     c->id = g_strdup(keyval_get(kv, "id"));
     c->secret = g_strdup(keyval_get(kv, "password-secret"));
+    c->tls_creds = g_strdup(keyval_get(kv, "tls-creds"));
     c->password |= c->secret != NULL;
     return vnc_parse_share(c, keyval_get(kv, "share"), errp);
 }
@@ -197,5 +197,6 @@ void vnc_config_clear(VncConfig *c)
     g_free(c->ws_port);
     g_free(c->device);
     g_free(c->secret);
+    g_free(c->tls_creds);
     *c = (VncConfig){ 0 };
 }

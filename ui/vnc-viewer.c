@@ -57,7 +57,7 @@ static rfbBool vnc_on_xvp(rfbClientPtr cl, uint8_t version, uint8_t code)
 }
 
 /* libvncserver 0.9.14 frees the client after this, but not what hangs on it here. */
-static void vnc_on_client_gone(rfbClientPtr cl)
+void vnc_on_client_gone(rfbClientPtr cl)
 {
     VncViewer *v = vnc_of(cl);
 
@@ -133,7 +133,7 @@ static void vnc_set_callbacks(VncViewer *v)
 static bool vnc_peek_shared(VncViewer *v)
 {
     uint8_t b[7];
-    ssize_t n = recv(v->fd, b, sizeof(b), MSG_PEEK | MSG_DONTWAIT);
+    ssize_t n = recv(v->cl->sock, b, sizeof(b), MSG_PEEK | MSG_DONTWAIT);
 
     if (!v->websocket) {
         return n < 1 || b[0];
@@ -247,11 +247,11 @@ static void vnc_new_web_client(VncViewer *v, const char *request)
     ssize_t n = recv(pair[1], answer, sizeof(answer), MSG_DONTWAIT);
 
     if (n > 0) {
-        vnc_http_send(v->fd, answer, (size_t)n);
+        vnc_http_send(v->plain, answer, (size_t)n);
     }
     if (v->cl) {
-        fcntl(v->fd, F_SETFL, fcntl(v->fd, F_GETFL) | O_NONBLOCK);
-        dup3(v->fd, v->cl->sock, O_CLOEXEC);
+        fcntl(v->plain, F_SETFL, fcntl(v->plain, F_GETFL) | O_NONBLOCK);
+        dup3(v->plain, v->cl->sock, O_CLOEXEC);
     }
     close(pair[1]);
 }
@@ -270,7 +270,7 @@ static void vnc_new_client(VncViewer *v)
 static void vnc_serve(VncViewer *v)
 {
     VncServer *s = v->server;
-    char *request = v->websocket ? vnc_http_serve(v->fd) : NULL;
+    char *request = v->websocket ? vnc_http_serve(v->plain) : NULL;
 
     if ((v->websocket && !request) || !vnc_screen_new(v)) {
         g_free(request);
@@ -284,6 +284,8 @@ static void vnc_serve(VncViewer *v)
     v->screen->desktopName = title;
     if (request) {
         vnc_new_web_client(v, request);
+    } else if (v->tls) {
+        vnc_tls_new_client(v);
     } else {
         vnc_new_client(v);
     }
@@ -305,7 +307,10 @@ void *vnc_viewer_run(void *viewer)
 {
     VncViewer *v = viewer;
 
-    vnc_serve(v);
+    if (vnc_tls_begin(v)) {
+        vnc_serve(v);
+    }
+    vnc_tls_end(v);
     shutdown(v->fd, SHUT_RDWR);
     pthread_mutex_lock(&v->server->lock);
     v->hungry = false;

@@ -48,7 +48,7 @@ static bool vnc_is_hungry(VncServer *s)
     for (guint i = 0; i < s->viewers->len; i++) {
         VncViewer *v = s->viewers->pdata[i];
 
-        if (v->hungry && !pixman_region32_not_empty(&v->dirty)) {
+        if ((v->hungry && !pixman_region32_not_empty(&v->dirty)) || v->one_more) {
             return true;
         }
     }
@@ -83,6 +83,14 @@ static void vnc_on_updated(DisplayListener *l, int x, int y, int w, int h)
     pthread_mutex_unlock(&s->lock);
 }
 
+/* So that a blinking cursor costs this thread one wake-up a time, not another for "more, please". */
+static bool vnc_is_little(const VncServer *s, pixman_region32_t *dirty)
+{
+    const pixman_box32_t *box = pixman_region32_extents(dirty);
+
+    return (int64_t)(box->x2 - box->x1) * (box->y2 - box->y1) * 16 < (int64_t)s->width * s->height;
+}
+
 static void vnc_on_frame(DisplayListener *l)
 {
     VncServer *s = container_of(l, VncServer, listener);
@@ -91,7 +99,10 @@ static void vnc_on_frame(DisplayListener *l)
     for (guint i = 0; i < s->viewers->len; i++) {
         VncViewer *v = s->viewers->pdata[i];
 
-        if (v->hungry && pixman_region32_not_empty(&v->dirty)) {
+        bool feed = v->hungry && pixman_region32_not_empty(&v->dirty);
+
+        v->one_more = feed && vnc_is_little(s, &v->dirty);
+        if (feed) {
             v->hungry = false;
             vnc_wake(v);
         }
@@ -253,6 +264,7 @@ static void vnc_viewer_free(VncViewer *v)
     close(v->wake);
     g_free(v->address);
     g_free(v->service);
+    g_free(v->dname);
     g_free(v);
 }
 
@@ -419,6 +431,7 @@ static void vnc_server_free(VncServer *s)
     g_free(s->password);
     g_free(s->title);
     g_free(s->cursor);
+    g_free(s->refusal);
     vnc_config_clear(&s->config);
     g_free(s);
 }
@@ -484,7 +497,8 @@ static bool vnc_read_secret(VncServer *s, Error **errp)
 
 static bool vnc_server_open(VncServer *s, Error **errp)
 {
-    if (!vnc_read_secret(s, errp)) {
+    if (!vnc_read_secret(s, errp) ||
+        (s->config.tls_creds && !(s->tls_creds = tls_creds_get(s->config.tls_creds, errp)))) {
         return false;
     }
     if (s->config.reverse) {
@@ -631,25 +645,34 @@ bool vnc_expire_password(const char *display, const char *when, Error **errp)
 
 static void vnc_info_one(VncServer *s, GString *out)
 {
-    const char *auth = s->config.password ? "vnc" : "none";
+    const char *login = s->config.password ? "vnc" : "none";
+    const char *kind = s->tls_creds && tls_creds_have_certificate(s->tls_creds) ? "x509" : "tls";
 
     g_string_append_printf(out, "%s:\n", s->config.id);
     for (unsigned i = 0; i < s->socket_count; i++) {
         const VncSocket *k = &s->sockets[i];
 
-        g_string_append_printf(out, "  Server: %s%s%s (%s%s)\n    Auth: %s (Sub: none)\n", k->address,
-                               k->family == AF_UNIX ? "" : ":", k->service,
+        g_string_append_printf(out, "  Server: %s%s%s (%s%s)\n", k->address, k->family == AF_UNIX ? "" : ":", k->service,
                                k->family == AF_INET ? "ipv4" : k->family == AF_INET6 ? "ipv6" : "unix",
-                               k->websocket ? ", Websocket" : "", auth);
+                               k->websocket ? " (Websocket)" : "");
+        if (s->tls_creds && !k->websocket) {
+            g_string_append_printf(out, "    Auth: vencrypt (Sub: %s-%s)\n", kind, login);
+        } else {
+            g_string_append_printf(out, "    Auth: %s (Sub: none)%s\n", login, s->tls_creds ? " through TLS" : "");
+        }
     }
     pthread_mutex_lock(&s->lock);
     for (guint i = 0; i < s->viewers->len; i++) {
         VncViewer *v = s->viewers->pdata[i];
 
         if (v->ready && !v->done) {
-            g_string_append_printf(out, "  Client: %s%s%s%s\n    x509_dname: none\n    sasl_username: none\n", v->address,
-                                   *v->service ? ":" : "", v->service, v->websocket ? " (Websocket)" : "");
+            g_string_append_printf(out, "  Client: %s%s%s%s\n    x509_dname: %s\n    sasl_username: none\n", v->address,
+                                   *v->service ? ":" : "", v->service, v->websocket ? " (Websocket)" : "",
+                                   v->dname ? v->dname : "none");
         }
+    }
+    if (s->refusal) {
+        g_string_append_printf(out, "  Kept out last: %s\n", s->refusal);
     }
     pthread_mutex_unlock(&s->lock);
 }

@@ -13,6 +13,7 @@
 #include <pthread.h>
 #include <sys/eventfd.h>
 #include <sys/prctl.h>
+#include <sys/timerfd.h>
 
 typedef struct FdWatch {
     int fd;
@@ -33,6 +34,7 @@ struct BottomHalf {
 
 static struct {
     int kick_fd; /* -1 before mainloop_init */
+    int timer_fd;
     atomic_bool kicked;
     _Atomic(BottomHalf *) scheduled; /* pushed by any thread, newest first */
     /* main thread */
@@ -41,8 +43,9 @@ static struct {
     int depth;
     /* big lock */
     GPtrArray *watches;              /* FdWatch * */
+    int64_t waits_until;             /* CLOCK_MONOTONIC; 0: the main thread does not wait, and asks timers before it does */
     bool sweep;
-} loop = { .kick_fd = -1 };
+} loop = { .kick_fd = -1, .timer_fd = -1 };
 
 static pthread_mutex_t mainloop_bql = PTHREAD_MUTEX_INITIALIZER; /* not GMutex: race detectors know this one */
 static atomic_uint mainloop_bql_waiters; /* threads that found it taken */
@@ -141,8 +144,9 @@ void mainloop_init(void)
     loop.due_tail = &loop.due;
     prctl(PR_SET_TIMERSLACK, 1UL); /* ns; the default of 50 us is longer than what guests program */
     loop.kick_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
-    if (loop.kick_fd < 0) {
-        g_error("eventfd: %s", g_strerror(errno)); /* no descriptors left at start-up: nothing can work */
+    loop.timer_fd = timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK | TFD_CLOEXEC);
+    if (loop.kick_fd < 0 || loop.timer_fd < 0) {
+        g_error("eventfd, timerfd: %s", g_strerror(errno)); /* no descriptors left at start-up: nothing can work */
     }
 }
 
@@ -160,6 +164,29 @@ void mainloop_kick(void)
         (void)n;
         errno = saved;
     }
+}
+
+void mainloop_wake_in(int64_t ns)
+{
+    assert(mainloop_bql_mine);
+    int64_t at = ns < 0 ? INT64_MAX : clock_ns(CLOCK_KIND_REALTIME) + ns;
+    if (at >= loop.waits_until) {
+        return;
+    }
+    loop.waits_until = at;
+    if (ns == 0) {
+        mainloop_kick();
+        return;
+    }
+    struct itimerspec spec = { .it_value = { .tv_sec = at / NS_PER_SEC, .tv_nsec = at % NS_PER_SEC } };
+    timerfd_settime(loop.timer_fd, TFD_TIMER_ABSTIME, &spec, NULL);
+}
+
+static void mainloop_clear_timer(bool readable)
+{
+    uint64_t count;
+    ssize_t n = readable ? read(loop.timer_fd, &count, sizeof(count)) : 0;
+    (void)n;
 }
 
 /*
@@ -388,6 +415,7 @@ static void mainloop_wait(int64_t timeout_ns)
 {
     struct timespec ts = { .tv_sec = timeout_ns / NS_PER_SEC, .tv_nsec = timeout_ns % NS_PER_SEC };
     struct pollfd *polls = (struct pollfd *)loop.polls->data;
+    loop.waits_until = timeout_ns < 0 ? INT64_MAX : clock_ns(CLOCK_KIND_REALTIME) + timeout_ns;
     bql_unlock();
     int n = ppoll(polls, loop.polls->len, timeout_ns < 0 ? NULL : &ts, NULL);
     if (n < 0) {
@@ -397,6 +425,7 @@ static void mainloop_wait(int64_t timeout_ns)
     }
     mainloop_give_way();
     bql_lock();
+    loop.waits_until = 0;
 }
 
 static int64_t mainloop_timeout_ns(bool nonblocking, int glib_ms)
@@ -424,11 +453,14 @@ void mainloop_iterate(bool nonblocking)
     g_main_context_prepare(ctx, &priority);
     int nglib = mainloop_glib_query(ctx, priority, &glib_ms);
     struct pollfd kick = { .fd = loop.kick_fd, .events = POLLIN };
+    struct pollfd timer = { .fd = loop.timer_fd, .events = POLLIN };
     g_array_append_val(loop.polls, kick);
+    g_array_append_val(loop.polls, timer);
     fd_watches_prepare();
 
     mainloop_wait(mainloop_timeout_ns(nonblocking, glib_ms));
     mainloop_clear_kick(g_array_index(loop.polls, struct pollfd, nglib).revents != 0);
+    mainloop_clear_timer(g_array_index(loop.polls, struct pollfd, nglib + 1).revents != 0);
 
     /* From here on callbacks may nest a turn, which refills loop.polls; descriptors are ours only until then. */
     bool ready = g_main_context_check(ctx, priority, (GPollFD *)loop.polls->data, nglib);

@@ -29,6 +29,12 @@ void mainloop_iterate(bool nonblocking);
 
 bool mainloop_in_main_thread(void); /* the one that called mainloop_init() */
 
+/*
+ * The loop goes round in @ns at the latest (0: now; negative: no matter when).  Another thread that arms a timer need not wake
+ * it for that: an idle guest does so for each of its ticks.  Big lock held.
+ */
+void mainloop_wake_in(int64_t ns);
+
 /* Any thread, any time (async-signal-safe): makes the loop go round once. */
 void mainloop_kick(void);
 

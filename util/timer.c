@@ -74,11 +74,11 @@ int64_t clock_ns(ClockKind clock)
     }
 }
 
-/* The main thread asks for the deadline before it waits; others must wake it. */
+/* The main thread asks for the deadline before it waits; others tell it. */
 static void timer_deadline_changed(void)
 {
     if (!mainloop_in_main_thread()) {
-        mainloop_kick();
+        mainloop_wake_in(timers_deadline_ns());
     }
 }
 

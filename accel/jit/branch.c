@@ -24,8 +24,11 @@ static bool branch_jcc(JitTr *t, JitInsn *j)
     if (!branch_natural(t, j)) {
         return false;
     }
+    jit_keep(t);
     jit_flags_for(t, j);
-    branch_exit_unless(t, j, emit_jcc_later(t->e, (j->d.opcode & 15) ^ 1));
+    if (!jit_exit_if(t, j, j->d.opcode & 15)) {
+        branch_exit_unless(t, j, emit_jcc_later(t->e, (j->d.opcode & 15) ^ 1));
+    }
     return true;
 }
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* The cache of translated blocks: memory, look-up, links between blocks, invalidation, eviction (jit.h).  vCPU thread. */
 #include "util/osdep.h"
-#include "accel/jit/jit.h"
+#include "accel/jit/translate.h"
 
 #define SLAB_BYTES 65536u
 #define WRITTEN_MAX 1024u
@@ -36,6 +36,7 @@ bool jit_cache_init(JitCpu *j, size_t bytes, Error **errp)
         return false;
     }
     j->hash = g_new0(JitBlock *, 1u << JIT_HASH_BITS);
+    jit_pages_init(j);
     for (unsigned n = 0; n < 2; n++) {
         j->pages[n] = g_hash_table_new(g_direct_hash, g_direct_equal);
     }
@@ -48,7 +49,6 @@ bool jit_cache_init(JitCpu *j, size_t bytes, Error **errp)
     Emit first = { .p = j->mem.rw, .end = j->mem.rw + part, .to_rx = j->mem.rx - j->mem.rw };
 
     jit_thunks(j, &first);
-    jit_perfmap_note(j->mem.rx, (size_t)(emit_rx(&first) - j->mem.rx), "thunks", 0);
     return true;
 }
 
@@ -65,6 +65,8 @@ void jit_cache_destroy(JitCpu *j)
     g_hash_table_destroy(j->pages[0]);
     g_hash_table_destroy(j->pages[1]);
     g_free(j->hash);
+    g_free(j->no_page);
+    g_free(j->no_pages);
     execmem_destroy(&j->mem);
 }
 

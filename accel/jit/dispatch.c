@@ -33,52 +33,50 @@ static void poll(JitTr *t, int64_t rel)
     emit_jmp(t->cold, t->jit->leave);
 }
 
-void jit_exit_to(JitTr *t, JitInsn *j, int64_t rel, uint16_t live)
+/* The jump whose displacement is at @site goes to @rel in this page. */
+static void exit_in_page(JitTr *t, int64_t rel, uint8_t *site)
 {
-    bool in_page = jit_target_in_page(t, rel);
-
-    if (live && !t->fl_mem) {
-        jit_flags_save(t, t->e);
-    }
-    if (!in_page || t->jit->verify) {
-        if (rel == (int32_t)rel) {
-            emit_rm(t->e, 0x8b, S0, jit_reg_mem(R_RIP), true);
-            emit_rm(t->e, 0x8d, S0, host_mem(S0, (int32_t)rel), jit_code64(t));
-        } else {
-            emit_mov_imm(t->e, S0, (uint64_t)rel);
-            emit_rm(t->e, 0x03, S0, jit_reg_mem(R_RIP), jit_code64(t));
-        }
-        jit_exit_indirect(t, NULL, NULL, 0);
-        return;
-    }
-    if (!j || rel <= j->i.off) {
-        poll(t, rel);
-    }
     JitExit *x = &t->exits[t->exit_count++]; /* moved into the block when that is complete: the stub names its place there */
 
     x->page_off = (uint16_t)rel;
-    x->site = emit_jmp_later(t->e);
+    x->site = site;
     x->stub = emit_rx(t->cold);
     emit_patch(x->site, t->e->to_rx, x->stub);
     exit_stub(t, &t->b->exits[t->exit_count - 1]);
 }
 
-/* The entry of jit_jumps for the address in @lin: its offset goes to S1. */
+bool jit_exit_if(JitTr *t, JitInsn *j, unsigned cc)
+{
+    int64_t rel = jit_branch_rel(j);
+
+    if (!jit_target_in_page(t, rel) || t->jit->verify || rel <= j->i.off) {
+        return false;
+    }
+    if (j->live_target && !t->fl_mem) {
+        emit_jcc(t->e, cc, emit_rx(t->cold));
+        jit_flags_save(t, t->cold);
+        exit_in_page(t, rel, emit_jmp_later(t->cold));
+    } else {
+        exit_in_page(t, rel, emit_jcc_later(t->e, cc));
+    }
+    return true;
+}
+
+/* The entry of jit_jumps for the address in @lin: a quarter of its offset goes to S1. */
 static void jump_entry(Emit *e, unsigned lin)
 {
-    emit_rr(e, 0x8b, S1, lin, false);
-    emit_ri(e, 4, S1, JIT_JUMPS - 1, false);
-    emit_shift(e, 4, S1, 5, false);
+    emit_rm(e, 0x8d, S1, (HostMem){ H_NONE, (uint8_t)lin, 3, 0 }, false);
+    emit_ri(e, 4, S1, (JIT_JUMPS - 1) << 3, false);
 }
 
 static HostMem jump_field(size_t field, unsigned below)
 {
-    return (HostMem){ CPU, S1, 0, (int32_t)(offsetof(X86Cpu, jit_jumps) + field + below) };
+    return (HostMem){ CPU, S1, 2, (int32_t)(offsetof(X86Cpu, jit_jumps) + field + below) };
 }
 
 enum { JUMP_LIN = 0, JUMP_SALT = 8, JUMP_CODE = 16 };
 
-void jit_exit_indirect(JitTr *t, const JitSlot *slot, const uint8_t *slow, int32_t pop)
+static void exit_by_table(JitTr *t, const JitSlot *slot, const uint8_t *slow, int32_t pop, bool polls)
 {
     Emit *e = t->e, *c = t->cold;
     if (t->jit->verify) { /* the run loop compares */
@@ -100,8 +98,10 @@ void jit_exit_indirect(JitTr *t, const JitSlot *slot, const uint8_t *slow, int32
     } else {
         emit_jmp(c, t->jit->dispatch);
     }
-    emit_op(e, &(HostOp){ .opcode = 0x83, .reg = 7, .is_mem = true, .mem = JIT_FIELD(vcpu.events), .imm_len = 1 });
-    emit_jcc(e, CC_NE, event);
+    if (polls) {
+        emit_op(e, &(HostOp){ .opcode = 0x83, .reg = 7, .is_mem = true, .mem = JIT_FIELD(vcpu.events), .imm_len = 1 });
+        emit_jcc(e, CC_NE, event);
+    }
     jump_entry(e, S0);
     emit_rm(e, 0x8b, S2, JIT_FIELD(jit_salt), true);
     emit_rm(e, 0x3b, S0, jump_field(JUMP_LIN, 0), true);
@@ -114,6 +114,35 @@ void jit_exit_indirect(JitTr *t, const JitSlot *slot, const uint8_t *slow, int32
     emit_ri(e, 4, S0, -4096, true);
     emit_rm(e, 0x89, S0, jit_reg_mem(R_RIP), true);
     emit_jmp_mem(e, jump_field(JUMP_CODE, 0));
+}
+
+void jit_exit_to(JitTr *t, JitInsn *j, int64_t rel, uint16_t live)
+{
+    bool in_page = jit_target_in_page(t, rel);
+
+    if (live && !t->fl_mem) {
+        jit_flags_save(t, t->e);
+    }
+    if (!in_page || t->jit->verify) {
+        if (rel == (int32_t)rel) {
+            emit_rm(t->e, 0x8b, S0, jit_reg_mem(R_RIP), true);
+            emit_rm(t->e, 0x8d, S0, host_mem(S0, (int32_t)rel), jit_code64(t));
+        } else {
+            emit_mov_imm(t->e, S0, (uint64_t)rel);
+            emit_rm(t->e, 0x03, S0, jit_reg_mem(R_RIP), jit_code64(t));
+        }
+        exit_by_table(t, NULL, NULL, 0, !j || rel <= j->i.off);
+        return;
+    }
+    if (!j || rel <= j->i.off) {
+        poll(t, rel);
+    }
+    exit_in_page(t, rel, emit_jmp_later(t->e));
+}
+
+void jit_exit_indirect(JitTr *t, const JitSlot *slot, const uint8_t *slow, int32_t pop)
+{
+    exit_by_table(t, slot, slow, pop, true);
 }
 
 /* What RSP moves by: those that have a thunk of their own. */

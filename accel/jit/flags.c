@@ -63,7 +63,7 @@ void jit_flags_liveness(JitTr *t)
 
 void jit_flags_save(JitTr *t, Emit *e)
 {
-    (void)t;
+    t->s1 = e == t->e ? -1 : t->s1;
     emit_rr(e, 0x8b, S1, H_RAX, true);
     EMIT(e, 0x9f, 0x0f, 0x90, 0xc0, 0xc0, 0xe0, 0x03); /* lahf; seto al; shl al, 3 */
     emit_rm(e, 0x88, 0, cc_high(), false);
@@ -96,6 +96,7 @@ void jit_flags_for(JitTr *t, JitInsn *j)
 
     if (wants && !t->fl_host) {
         jit_flags_restore(t->e);
+        jit_kept_reload(t, t->e);
         t->fl_host = true;
     }
 }

@@ -62,10 +62,28 @@ static bool wants_rex(const RegUse *u)
     return u->used && (u->host > 7 || (u->size == 1 && !u->high && u->host >= 4));
 }
 
-static void reg_load(JitTr *t, const RegUse *u)
+/* Moves, which write all of a register that they do not read, always. */
+static bool writes_all(const Decoded *d, const RegUse *u)
 {
-    if (u->used && u->spilled) { /* always: it may be kept in part, or under a condition */
+    uint8_t op = d->opcode;
+
+    if (u->read || !u->write || u->size < 4) {
+        return false;
+    }
+    return d->map == 0 ? op == 0x63 || op == 0x89 || op == 0x8b || op == 0xc7 || (op & 0xf8) == 0xb8
+                       : d->map == 1 && (op & 0xf6) == 0xb6; /* MOVZX, MOVSX */
+}
+
+static void reg_load(JitTr *t, const JitInsn *j, const RegUse *u)
+{
+    if (!u->used || !u->spilled || (u->host == S2 && t->kept == u->g)) {
+        return;
+    }
+    if (!writes_all(&j->d, u)) { /* else: it may stay in part, or under a condition */
         emit_rm(t->e, 0x8b, u->host, jit_reg_mem(u->g), true);
+    }
+    if (u->host == S2) {
+        t->kept = H_NONE; /* until it is complete */
     }
 }
 
@@ -73,6 +91,9 @@ static void reg_store(JitTr *t, const RegUse *u)
 {
     if (u->used && u->spilled && u->write) {
         emit_rm(t->e, 0x89, u->host, jit_reg_mem(u->g), true);
+    }
+    if (u->used && u->host == S2) {
+        jit_keep_in(t, u->g);
     }
 }
 
@@ -137,14 +158,14 @@ static bool int_short(JitTr *t, JitInsn *j)
         o.reg = d->opcode >= 0x48;
     }
     jit_flags_for(t, j);
-    reg_load(t, &u);
+    reg_load(t, j, &u);
     emit_op(t->e, &o);
     reg_store(t, &u);
     jit_flags_after(t, j);
     return true;
 }
 
-/* Registers that live in memory go through S2 (ModRM.reg) and S0 (ModRM.rm), so that 32-bit results clear the upper half. */
+/* Registers that live in memory go through S2 and, when there are two, S0, so that 32-bit results clear the upper half. */
 static bool int_modrm(JitTr *t, JitInsn *j)
 {
     const Decoded *d = &j->d;
@@ -157,8 +178,11 @@ static bool int_modrm(JitTr *t, JitInsn *j)
         (reg && reg->kind != OPND_GPR) || d->nops > 3) {
         return false;
     }
+    bool both = !mem && reg && reg->reg >> 3 != rm->reg >> 3 && jit_reg_host(reg->reg >> 3) == H_NONE &&
+                jit_reg_host(rm->reg >> 3) == H_NONE;
+
     if (reg) {
-        reg_use(&ur, reg, S2);
+        reg_use(&ur, reg, both && rm->write ? S0 : S2);
         o.reg = (uint8_t)ur.host;
     } else {
         o.reg = d->modrm >> 3 & 7;
@@ -166,10 +190,8 @@ static bool int_modrm(JitTr *t, JitInsn *j)
     if (mem) {
         o.is_mem = true;
     } else {
-        reg_use(&um, rm, ur.used && ur.spilled && ur.g == um.g ? S2 : S0);
-        if (um.spilled && ur.spilled && um.g == ur.g) {
-            um.host = ur.host;
-        }
+        reg_use(&um, rm, both && !rm->write ? S0 : S2);
+        ur.read |= um.read && um.g == ur.g; /* it shares S2 */
         o.rm = (uint8_t)um.host;
     }
     bool rex = o.w || mem || wants_rex(&ur) || wants_rex(&um); /* S0 and S1 are in the address */
@@ -180,12 +202,15 @@ static bool int_modrm(JitTr *t, JitInsn *j)
     o.low8 = (ur.used && ur.size == 1 && !ur.high) || (um.used && um.size == 1 && !um.high);
     o.low8 &= !ur.high && !um.high;
     if (mem) {
+        if (ur.spilled && ur.g != t->kept) {
+            t->kept = H_NONE; /* S2 cannot be part of the address too */
+        }
         o.mem = jit_mem(t, j, rm->size, rm->write ? ACC_WRITE : ACC_READ);
     }
     jit_flags_for(t, j);
-    reg_load(t, &ur);
+    reg_load(t, j, &ur);
     if (!(um.spilled && um.host == ur.host)) {
-        reg_load(t, &um);
+        reg_load(t, j, &um);
     }
     if (d->opcode == 0xf6 || d->opcode == 0xf7) { /* DIV and IDIV are among them */
         jit_fault_note(t, j);
@@ -201,6 +226,7 @@ static bool int_any(JitTr *t, JitInsn *j)
 {
     const Decoded *d = &j->d;
 
+    jit_keep(t);
     if (d->vex || d->evex || d->rep || d->repne) {
         return false;
     }
@@ -238,9 +264,11 @@ static bool int_lea(JitTr *t, JitInsn *j)
     }
     bool wide = d->opsize == 8;
 
+    jit_keep(t);
     jit_lea(t, j, h == H_NONE ? S2 : h, wide);
     if (h == H_NONE) {
         emit_rm(t->e, 0x89, S2, jit_reg_mem(d->op[0].reg >> 3), true);
+        jit_keep_in(t, d->op[0].reg >> 3);
     } else if (wide && j->i.addrsize == 4) {
         return true; /* 32-bit arithmetic, zero-extended */
     }
@@ -298,8 +326,8 @@ static bool int_mov(JitTr *t, JitInsn *j)
 
 static bool int_nop(JitTr *t, JitInsn *j)
 {
-    (void)t;
     (void)j;
+    jit_keep(t);
     return true;
 }
 

@@ -21,8 +21,8 @@
 #define JIT_MAX_INSNS 64      /* a block */
 #define JIT_BLOCK_ROOM 49152u /* bytes of code that a block may need: checked before it is begun */
 #define JIT_CHUNKS 16         /* the cache is evicted by such parts */
-#define JIT_TABLE_BITS 14     /* inline table of indirect branches */
-#define JIT_HASH_BITS 15
+#define JIT_TABLE_BITS 16     /* inline table of indirect branches */
+#define JIT_HASH_BITS 17
 #define JIT_FULLS 5           /* thunks of indirect jumps: dispatch.c */
 #define JIT_MODES 8           /* inline tables: the modes used last */
 #define JIT_VARIANTS 4        /* of a crossing instruction, with different second pages */
@@ -114,13 +114,14 @@ typedef struct JitCpu {
     const uint8_t *call_c, *mem_slow, *link, *cross, *dispatch, *call_finish, *vec_enter;
     const uint8_t *vec_load[JIT_VEC_LOADS]; /* by LIVE_* bits; they go on at X86Cpu.jit_vec_to */
     const uint8_t *full[JIT_FULLS]; /* called */
-    unsigned epoch;          /* cpu->tlb_epoch, ... that jit_pages and jit_jumps are good for */
-    uint32_t epoch_mode;
+    unsigned epoch;          /* cpu->tlb_epoch, tlb_way that jit_pages is good for */
+    uint32_t modes[2];       /* of supervisor and user when they ran last: that jit_jumps is good for */
     bool left_early;         /* a block was left before its end: verify.c cannot compare */
-    bool dropped;            /* blocks, or write tags: what was noted of them must go */
+    bool dropped;            /* blocks: what was noted of them must go */
     uint8_t epoch_way;
-    uint64_t salt, salts[TLB_COUNT]; /* the last one given out; that of each way of looking at memory, 0: none */
     const uint8_t *page_thunks[JIT_PAGES][2]; /* called; mem.c */
+    void *no_page;           /* a page: what an empty place of jit_pages has, mem.c */
+    void *no_pages;          /* X86Cpu.jit_pages when empty */
     struct { const JitSlot *slot; const JitBlock *block; unsigned off; } missed; /* last TLB miss: compared, not followed */
     JitStats stats;
     GHashTable *called;      /* mnemonic -> count of C calls; with -d jit-stats */

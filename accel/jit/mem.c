@@ -5,6 +5,7 @@
  */
 #include "util/osdep.h"
 #include "accel/jit/translate.h"
+#include <sys/random.h>
 
 unsigned jit_reg_host(unsigned g)
 {
@@ -29,11 +30,34 @@ static unsigned addr_reg(JitTr *t, unsigned g, unsigned scratch)
 {
     unsigned h = g < 16 ? jit_reg_host(g) : H_NONE;
 
+    if (g == t->kept) {
+        return S2;
+    }
     if (h == H_NONE) {
+        t->s1 = scratch == S1 ? -1 : t->s1;
         emit_rm(t->e, 0x8b, scratch, jit_reg_mem(g), true);
         return scratch;
     }
     return h;
+}
+
+void jit_kept_reload(JitTr *t, Emit *e)
+{
+    if (t->kept != H_NONE) {
+        emit_rm(e, 0x8b, S2, jit_reg_mem(t->kept), true);
+    }
+}
+
+const uint8_t *jit_kept_landing(JitTr *t, const uint8_t *to)
+{
+    if (t->kept == H_NONE) {
+        return to;
+    }
+    const uint8_t *at = emit_rx(t->cold);
+
+    jit_kept_reload(t, t->cold);
+    emit_jmp(t->cold, to);
+    return at;
 }
 
 void jit_lea(JitTr *t, const JitInsn *j, unsigned dst, bool wide)
@@ -96,16 +120,47 @@ static unsigned page_place(const JitInsn *j)
     return base < 16 ? base : base == R_RIP ? PAGE_RIP + page % PAGE_RIPS : PAGE_ABS + page % PAGE_ABSES;
 }
 
-#define PAGE_FIELD(f, n) host_mem(CPU, (int32_t)(offsetof(X86Cpu, jit_pages.f) + (n) * 8))
-
 static HostMem page_tag(unsigned place, bool write)
 {
-    return write ? PAGE_FIELD(write, place) : PAGE_FIELD(read, place);
+    return host_mem(CPU, (int32_t)(offsetof(X86Cpu, jit_pages.tag) + (write * JIT_PAGES + place) * 8));
+}
+
+static HostMem page_addend(unsigned place, bool write)
+{
+    return host_mem(CPU, (int32_t)(offsetof(X86Cpu, jit_pages.addend) + (write * JIT_PAGES + place) * 8));
 }
 
 /*
- * Called from out-of-line code when that page is another one: S0 is the linear address, S2 the tag that it wants.  Looks it up in the
- * TLB, notes it and returns with ZF set and the addend in S1; ZF clear: not there.
+ * The tag of an empty place is an address that is in no page of any guest: not canonical, and nobody but we knows which.  So "address -
+ * tag is at most 4096 - size" is the whole test, without one for empty places.  Should a guest guess it, it finds @no_page there
+ * instead of #GP.
+ */
+void jit_pages_init(JitCpu *j)
+{
+    X86Cpu *cpu = j->cpu;
+    uint64_t secret = 0;
+
+    if (getrandom(&secret, sizeof(secret), 0) != sizeof(secret)) {
+        secret = (uint64_t)g_get_monotonic_time() * 0x9e3779b97f4a7c15u;
+    }
+    secret = (secret & 0x00fffffffffff000u) | 0x4a00000000000000u;
+    j->no_page = g_malloc0(0x1000);
+    for (unsigned k = 0; k < 2 * JIT_PAGES; k++) {
+        cpu->jit_pages.tag[k / JIT_PAGES][k % JIT_PAGES] = secret;
+        cpu->jit_pages.addend[k / JIT_PAGES][k % JIT_PAGES] = (uintptr_t)j->no_page - secret;
+    }
+    j->no_pages = g_memdup2(&cpu->jit_pages, sizeof(cpu->jit_pages));
+}
+
+static HostMem below(HostMem m) /* in something called: the return address is below X86Cpu */
+{
+    m.disp += 8;
+    return m;
+}
+
+/*
+ * Called from out-of-line code when the page is not the one last reached: S0 is the linear address, S2 the page of its last byte.  Looks it
+ * up in the TLB, notes it and returns with ZF set and the addend in S1; ZF clear: not there.
  */
 const uint8_t *jit_page_thunk(Emit *e, unsigned place, bool write)
 {
@@ -114,56 +169,48 @@ const uint8_t *jit_page_thunk(Emit *e, unsigned place, bool write)
 
     emit_rr(e, 0x8b, S1, S0, true);
     emit_shift(e, 5, S1, 12 - TLB_ENTRY_SHIFT, true);
-    emit_rm(e, 0x23, S1, host_mem(CPU, (int32_t)offsetof(X86Cpu, tlb_mask) + 8), true); /* the return address is below */
-    emit_rm(e, 0x03, S1, host_mem(CPU, (int32_t)offsetof(X86Cpu, tlb) + 8), true);
+    emit_rm(e, 0x23, S1, below(JIT_FIELD(tlb_mask)), true);
+    emit_rm(e, 0x03, S1, below(JIT_FIELD(tlb)), true);
     emit_rm(e, 0x3b, S2, host_mem(S1, tag), true);
     uint8_t *miss = emit_jcc_later(e, CC_NE);
-    static const int32_t from[] = { (int32_t)offsetof(TlbEntry, read), (int32_t)offsetof(TlbEntry, write),
-                                    (int32_t)offsetof(TlbEntry, addend) };
-    const HostMem to[] = { PAGE_FIELD(read, place), PAGE_FIELD(write, place), PAGE_FIELD(addend, place) };
 
-    for (unsigned k = 0; k < 3; k++) {
-        unsigned reg = k == 2 ? S1 : S2;
-
-        emit_rm(e, 0x8b, reg, host_mem(S1, from[k]), true);
-        emit_rm(e, 0x89, reg, host_mem(CPU, to[k].disp + 8), true);
-    }
+    emit_rm(e, 0x8b, S1, host_mem(S1, (int32_t)offsetof(TlbEntry, addend)), true);
+    emit_rm(e, 0x89, S2, below(page_tag(place, write)), true);
+    emit_rm(e, 0x89, S1, below(page_addend(place, write)), true);
     emit_patch(miss, e->to_rx, emit_rx(e));
     EMIT(e, 0xc3);
     return at;
 }
 
-/*
- * The fast test: the page is the one noted, and the access is aligned, so that it does not cross into the next.  An unaligned one is
- * looked up out of line.  A range is tested at both ends.
- */
-static void test_page(Emit *e, unsigned lin, unsigned size, bool aligned, HostMem tag, const uint8_t *miss)
+/* The address itself, to @reg. */
+static void address_to(Emit *e, unsigned reg, HostMem at)
 {
-    emit_rr(e, 0x8b, S2, lin, true);
-    emit_ri(e, 4, S2, aligned ? -4096 | (int32_t)(size - 1) : -4096, true);
-    emit_rm(e, 0x3b, S2, tag, true);
-    emit_jcc(e, CC_NE, miss);
-    if (!aligned) {
-        emit_rm(e, 0x8d, S2, host_mem(lin, (int32_t)size - 1), true);
-        emit_ri(e, 4, S2, -4096, true);
-        emit_rm(e, 0x3b, S2, tag, true);
-        emit_jcc(e, CC_NE, miss);
+    if (at.disp) {
+        emit_rm(e, 0x8d, reg, at, true);
+    } else if (at.base != reg) {
+        emit_rr(e, 0x8b, reg, at.base, true);
     }
 }
 
-/* The linear address is in @lin: leaves the addend in S1.  When the TLB does not have it: to @slow, or by the slot. */
-static void look_up(JitTr *t, unsigned lin, unsigned size, unsigned place, bool write, const uint8_t *slow, const JitSlot *s)
+/*
+ * Leaves the addend of @size bytes at @at (a register and a displacement) in S1: of the page last reached, or from the TLB, out of line.
+ * When it is not there: to @slow, or by the slot.
+ */
+static void look_up(JitTr *t, HostMem at, unsigned size, unsigned place, bool write, const uint8_t *slow, const JitSlot *s)
 {
     Emit *e = t->e, *c = t->cold;
 
-    test_page(e, lin, size, !slow && !(size & (size - 1)), page_tag(place, write), emit_rx(c));
-    emit_rm(e, 0x8b, S1, PAGE_FIELD(addend, place), true);
-    if (lin != S0) {
-        emit_rr(c, 0x8b, S0, lin, true);
-    }
+    t->s1 = -1;
+    address_to(e, S1, at);
+    emit_rm(e, 0x2b, S1, page_tag(place, write), true);
+    emit_ri(e, 7, S1, 4096 - (int32_t)size, true);
+    emit_jcc(e, CC_A, emit_rx(c));
+    emit_rm(e, 0x8b, S1, page_addend(place, write), true);
+    address_to(c, S0, at);
     emit_rm(c, 0x8d, S2, host_mem(S0, (int32_t)size - 1), true);
     emit_ri(c, 4, S2, -4096, true);
     emit_call(c, t->jit->page_thunks[place][write]);
+    jit_kept_reload(t, c);
     emit_jcc(c, CC_E, emit_rx(e));
     if (slow) {
         emit_jmp(c, slow);
@@ -172,16 +219,16 @@ static void look_up(JitTr *t, unsigned lin, unsigned size, unsigned place, bool 
     }
 }
 
-/* One access at the address in @lin. */
-static HostMem mem_single(JitTr *t, JitInsn *j, unsigned lin, unsigned place, unsigned size, MemAccess acc)
+/* One access at the address @at: a register and a displacement. */
+static HostMem mem_single(JitTr *t, JitInsn *j, HostMem at, unsigned place, unsigned size, MemAccess acc)
 {
     JitSlot *s = jit_slot(t, j);
 
     s->size = (uint8_t)size;
     s->acc = (uint8_t)acc;
-    s->retry = t->retry;
-    look_up(t, lin, size, place, acc == ACC_WRITE, NULL, s);
-    return (HostMem){ S1, (uint8_t)lin, 0, 0 };
+    s->retry = jit_kept_landing(t, t->retry);
+    look_up(t, at, size, place, acc == ACC_WRITE, NULL, s);
+    return (HostMem){ S1, at.base, 0, at.disp };
 }
 
 static void mem_begin(JitTr *t, JitInsn *j)
@@ -206,15 +253,15 @@ static HostMem mem_grouped(JitTr *t, JitInsn *j, unsigned n, unsigned gbase, int
     unsigned base = jit_reg_host(gbase);
     JitGroup *g = &t->groups[n];
 
-    if (g->checked) {
+    if (g->checked && t->s1 != (int)n) {
         emit_rm(t->e, 0x8b, S1, group_addend(n), true);
-    } else {
+    } else if (!g->checked) {
         mem_begin(t, j);
-        emit_rm(t->e, 0x8d, S0, host_mem(base, disp - off + g->lo), true);
-        look_up(t, S0, (unsigned)(g->hi - g->lo), gbase, g->write, t->alt_retry[j - t->insns], NULL);
+        look_up(t, host_mem(base, disp - off + g->lo), (unsigned)(g->hi - g->lo), gbase, g->write, t->alt_retry[j - t->insns], NULL);
         emit_rm(t->e, 0x89, S1, group_addend(n), true);
         g->checked = true;
     }
+    t->s1 = t->keeps ? (int8_t)n : -1;
     return (HostMem){ S1, (uint8_t)base, 0, disp };
 }
 
@@ -235,16 +282,16 @@ HostMem jit_mem(JitTr *t, JitInsn *j, unsigned size, MemAccess acc)
         return mem_grouped(t, j, (unsigned)n, base, j->i.disp, j->group_off[t->access - 1]);
     }
     mem_begin(t, j);
-    unsigned h = base < 16 ? jit_reg_host(base) : H_NONE;
+    unsigned h = base == t->kept ? (unsigned)S2 : base < 16 ? jit_reg_host(base) : H_NONE;
 
-    if (jit_code64(t) && h != H_NONE && j->i.index == R_ZERO * 8 && !j->i.disp && j->i.addrsize == 8 && j->i.seg < SEG_FS) {
-        return mem_single(t, j, h, page_place(j), size, acc);
+    if (jit_code64(t) && h != H_NONE && j->i.index == R_ZERO * 8 && j->i.addrsize == 8 && j->i.seg < SEG_FS) {
+        return mem_single(t, j, host_mem(h, j->i.disp), page_place(j), size, acc);
     }
     jit_lea(t, j, S0, jit_code64(t));
     if (jit_code64(t) && j->i.seg >= SEG_FS) {
         emit_rm(t->e, 0x03, S0, host_mem(CPU, (int32_t)(offsetof(X86Cpu, lin_base) + j->i.seg * 8)), true);
     }
-    return mem_single(t, j, S0, page_place(j), size, acc);
+    return mem_single(t, j, host_mem(S0, 0), page_place(j), size, acc);
 }
 
 static HostMem mem_based(JitTr *t, JitInsn *j, unsigned g, int delta, unsigned size, MemAccess acc)
@@ -256,11 +303,11 @@ static HostMem mem_based(JitTr *t, JitInsn *j, unsigned g, int delta, unsigned s
         return mem_grouped(t, j, (unsigned)n, g, delta, j->group_off[t->access - 1]);
     }
     mem_begin(t, j);
-    if (!delta && jit_code64(t)) {
-        return mem_single(t, j, base, g, size, acc);
+    if (jit_code64(t)) {
+        return mem_single(t, j, host_mem(base, delta), g, size, acc);
     }
-    emit_rm(t->e, 0x8d, S0, host_mem(base, delta), jit_code64(t));
-    return mem_single(t, j, S0, g, size, acc);
+    emit_rm(t->e, 0x8d, S0, host_mem(base, delta), false);
+    return mem_single(t, j, host_mem(S0, 0), g, size, acc);
 }
 
 HostMem jit_mem_stack(JitTr *t, JitInsn *j, int delta, unsigned size, MemAccess acc)

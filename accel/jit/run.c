@@ -63,7 +63,6 @@ static JitBlock *block_crossing(JitCpu *j, X86Cpu *cpu, uint64_t lin, const Code
     if (!b) {
         mmu_protect_code(cpu, page->ram, page->ram_off);
         mmu_protect_code(cpu, next.ram, next.ram_off);
-        j->dropped = true;
         b = jit_translate_crossing(j, lin, page, &next);
         jit_cache_add(j, b);
     }
@@ -81,8 +80,7 @@ static JitBlock *block_at(JitCpu *j, X86Cpu *cpu, uint64_t lin)
     JitBlock *b = jit_cache_find(j, page.host + (lin & 0xfff), cpu->mode);
 
     if (!b) {
-        mmu_protect_code(cpu, page.ram, page.ram_off); /* before the bytes are read */
-        j->dropped = true; /* write tags of that page */
+        mmu_protect_code(cpu, page.ram, page.ram_off); /* before the bytes are read; steps tlb_epoch if write tags went */
         b = jit_translate(j, lin, &page);
         if (!b) {
             return block_crossing(j, cpu, lin, &page);
@@ -101,23 +99,19 @@ static bool limit_ok(const X86Cpu *cpu, const JitBlock *b)
 /* A C function may have changed what is mapped where, or the privilege, or dropped blocks: what was noted of them must go. */
 static void pages_check(JitCpu *j, X86Cpu *cpu)
 {
-    bool all = j->epoch != cpu->tlb_epoch || j->epoch_mode != cpu->mode || j->dropped;
+    uint32_t *mode = &j->modes[cpu->cpl == 3];
 
-    if (!all && j->epoch_way == cpu->tlb_way) {
-        return;
+    if (j->epoch != cpu->tlb_epoch || j->epoch_way != cpu->tlb_way || *mode != cpu->mode) {
+        memcpy(&cpu->jit_pages, j->no_pages, sizeof(cpu->jit_pages));
+        j->epoch = cpu->tlb_epoch;
+        j->epoch_way = cpu->tlb_way;
     }
-    memset(&cpu->jit_pages.read, 0xff, sizeof(cpu->jit_pages.read) + sizeof(cpu->jit_pages.write));
-    if (all) {
-        memset(j->salts, 0, sizeof(j->salts));
+    if (j->dropped || *mode != cpu->mode) {
+        tlb_code_renew(cpu);
+        *mode = cpu->mode;
+        j->dropped = false;
     }
-    if (!j->salts[cpu->tlb_way]) {
-        j->salts[cpu->tlb_way] = ++j->salt;
-    }
-    cpu->jit_salt = j->salts[cpu->tlb_way];
-    j->epoch = cpu->tlb_epoch;
-    j->epoch_way = cpu->tlb_way;
-    j->epoch_mode = cpu->mode;
-    j->dropped = false;
+    cpu->jit_salt = tlb_code_id(cpu);
 }
 
 /* Where to go on at an exact RIP; then regs[R_RIP] is the page's. */
@@ -275,6 +269,7 @@ const uint8_t *jit_help_mem(X86Cpu *cpu, void *arg, uint64_t lin)
         const TlbEntry *e = tlb_entry(cpu, lin);
 
         if (tlb_hit(s->acc == ACC_READ ? e->read : e->write, lin, s->size)) {
+            pages_check(j, cpu);
             return vec_resume(cpu, s->retry, s->vec_retry);
         }
     }

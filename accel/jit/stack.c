@@ -34,11 +34,17 @@ static bool stack_push(JitTr *t, JitInsn *j)
         emit_rm(t->e, 0x8b, S2, JIT_FIELD(jit_tmp), true);
         emit_rm(t->e, 0x89, S2, m, w);
     } else if (d->op[0].kind == OPND_GPR) {
-        unsigned h = jit_reg_host(d->op[0].reg >> 3);
+        unsigned g = d->op[0].reg >> 3, h = jit_reg_host(g);
+
+        jit_keep(t);
         HostMem m = jit_mem_stack(t, j, -size, (unsigned)size, ACC_WRITE);
 
         if (h == H_NONE) {
-            emit_rm(t->e, 0x8b, h = S2, jit_reg_mem(d->op[0].reg >> 3), true);
+            h = S2;
+            if (t->kept != g) {
+                jit_keep_in(t, g);
+                emit_rm(t->e, 0x8b, S2, jit_reg_mem(g), true);
+            }
         }
         emit_rm(t->e, 0x89, h, m, w);
     } else if (d->op[0].kind == OPND_IMM) {
@@ -63,11 +69,13 @@ static bool stack_pop(JitTr *t, JitInsn *j)
         return false;
     }
     h = jit_reg_host(g);
+    jit_keep(t);
     HostMem m = jit_mem_stack(t, j, 0, d->opsize, ACC_READ);
 
     emit_rm(t->e, 0x8b, h == H_NONE ? (unsigned)S2 : h, m, d->opsize == 8);
     if (h == H_NONE) {
         emit_rm(t->e, 0x89, S2, jit_reg_mem(g), true);
+        jit_keep_in(t, g);
     }
     if (g != R_RSP) {
         stack_move(t, d->opsize);

@@ -140,9 +140,15 @@ static void save_if_live(Emit *e, const uint8_t *save)
     emit_patch(e->p - 4, e->to_rx, save);
 }
 
+static const uint8_t *thunk_named(const Emit *e, const uint8_t *at, const char *name)
+{
+    jit_perfmap_note(at, (size_t)(emit_rx(e) - at), name, 0);
+    return at;
+}
+
 /* --- helpers ---------------------------------------------------------------------------------------------------------- */
 
-static const uint8_t *helper_thunk(Emit *e, JitHelper *fn, const uint8_t *save, const uint8_t *leave)
+static const uint8_t *helper_thunk(Emit *e, JitHelper *fn, const uint8_t *save, const uint8_t *leave, const char *name)
 {
     const uint8_t *at = emit_rx(e);
 
@@ -158,7 +164,7 @@ static const uint8_t *helper_thunk(Emit *e, JitHelper *fn, const uint8_t *save, 
     jit_flags_restore(e);
     move_guest(e, true);
     emit_jmp_mem(e, JIT_FIELD(jit_next));
-    return at;
+    return thunk_named(e, at, name);
 }
 
 void jit_thunks(JitCpu *j, Emit *e)
@@ -173,7 +179,8 @@ void jit_thunks(JitCpu *j, Emit *e)
     move_guest(e, true);
     emit_jmp_reg(e, S1);
 
-    const uint8_t *save = save_routine(e);
+    thunk_named(e, (const uint8_t *)(uintptr_t)j->enter, "enter");
+    const uint8_t *save = thunk_named(e, save_routine(e), "vec_save");
 
     j->leave = emit_rx(e);
     emit_rm(e, 0x89, S0, jit_reg_mem(R_RIP), true);
@@ -185,24 +192,25 @@ void jit_thunks(JitCpu *j, Emit *e)
         emit_op(e, &(HostOp){ .no_modrm = true, .opcode = 0x58, .rm = callee_saved[k] });
     }
     EMIT(e, 0xc3);
+    thunk_named(e, j->leave, "leave");
 
     for (unsigned k = 0; k < JIT_PAGES; k++) {
-        j->page_thunks[k][0] = jit_page_thunk(e, k, false);
-        j->page_thunks[k][1] = jit_page_thunk(e, k, true);
+        j->page_thunks[k][0] = thunk_named(e, jit_page_thunk(e, k, false), "page_read");
+        j->page_thunks[k][1] = thunk_named(e, jit_page_thunk(e, k, true), "page_write");
     }
     for (unsigned k = 0; k < JIT_FULLS; k++) {
-        j->full[k] = jit_make_full(e, k);
+        j->full[k] = thunk_named(e, jit_make_full(e, k), "look_up");
     }
-    j->call_c = helper_thunk(e, jit_help_call, save, out);
-    j->mem_slow = helper_thunk(e, jit_help_mem, save, out);
-    j->link = helper_thunk(e, jit_help_link, save, out);
-    j->cross = helper_thunk(e, jit_help_cross, save, out);
-    j->dispatch = helper_thunk(e, jit_help_dispatch, save, out);
-    j->vec_enter = helper_thunk(e, jit_help_vec, save, out);
+    j->call_c = helper_thunk(e, jit_help_call, save, out, "call_c");
+    j->mem_slow = helper_thunk(e, jit_help_mem, save, out, "mem_slow");
+    j->link = helper_thunk(e, jit_help_link, save, out, "link");
+    j->cross = helper_thunk(e, jit_help_cross, save, out, "cross");
+    j->dispatch = helper_thunk(e, jit_help_dispatch, save, out, "dispatch");
+    j->vec_enter = helper_thunk(e, jit_help_vec, save, out, "vec_enter");
     for (uint8_t bits = 1; bits < JIT_VEC_LOADS; bits++) {
         if (!(bits & LIVE_AVX) || (bits & LIVE_SSE)) {
-            j->vec_load[bits] = load_stub(e, bits);
+            j->vec_load[bits] = thunk_named(e, load_stub(e, bits), "vec_load");
         }
     }
-    j->call_finish = helper_thunk(e, jit_help_call_finish, save, out);
+    j->call_finish = helper_thunk(e, jit_help_call_finish, save, out, "call_finish");
 }

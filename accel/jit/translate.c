@@ -176,6 +176,8 @@ void jit_call_c(JitTr *t, JitInsn *j)
     t->fl_mem = true;
     t->fl_host = false;
     t->vec = 0;
+    t->kept = H_NONE;
+    t->s1 = -1;
     jit_groups_end(t);
     t->b->calls_c = true;
     t->jit->stats.insns_c++;
@@ -198,6 +200,11 @@ static void emit_insn(JitTr *t, JitInsn *j)
     unsigned n = (unsigned)(j - t->insns);
 
     t->retry = NULL;
+    t->kept_before = t->kept;
+    t->kept = H_NONE;
+    t->keeps = false;
+    t->s1_before = t->s1;
+    t->s1 = -1;
     t->slot_count = t->access = 0;
     if (t->alt) {
         t->alt_begin[n] = emit_rx(t->e);
@@ -210,7 +217,7 @@ static void emit_insn(JitTr *t, JitInsn *j)
     }
     for (unsigned k = 0; k < t->slot_count; k++) {
         t->slots[k]->vec_done = t->vec;
-        t->slots[k]->done = !t->alt && groups_checked(t) ? t->alt_begin[n + 1] : emit_rx(t->e);
+        t->slots[k]->done = !t->alt && groups_checked(t) ? t->alt_begin[n + 1] : jit_kept_landing(t, emit_rx(t->e));
     }
     if (t->alt) {
         t->alt_retry[n] = t->retry;
@@ -231,6 +238,8 @@ static void emit_all(JitTr *t)
     t->fl_host = false;
     t->fl_mem = true;
     t->vec = 0;
+    t->kept = H_NONE;
+    t->s1 = -1;
     for (unsigned k = 0; k < t->count; k++) {
         emit_insn(t, &t->insns[k]);
     }

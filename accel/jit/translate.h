@@ -89,6 +89,10 @@ struct JitTr {
     bool native;          /* code may be emitted in this mode */
     bool fl_host, fl_mem;
     uint8_t vec;          /* LIVE_*: live for sure */
+    /* Guest register in memory that S2 holds too; H_NONE.  Rows begin with H_NONE; those that leave S2 alone call jit_keep(). */
+    uint8_t kept, kept_before;
+    bool keeps;           /* the row has called it */
+    int8_t s1, s1_before; /* the group whose addend S1 is; -1: none.  In the same way */
     const uint8_t *retry; /* where the instruction being emitted begins again after a TLB miss; NULL: not yet fixed */
     JitSlot *slots[4];    /* of the instruction being emitted: their `done` is set when it is complete */
     unsigned slot_count;
@@ -116,6 +120,20 @@ static inline bool jit_code64(const JitTr *t)
     return t->mode & MODE_CODE64;
 }
 
+/* What S2 and S1 held before this instruction they still hold: the row itself uses S2 for that (jit_keep_in) only, S1 not at all. */
+static inline void jit_keep(JitTr *t)
+{
+    t->keeps = true;
+    t->kept = t->kept_before;
+    t->s1 = t->s1_before;
+}
+static inline void jit_keep_in(JitTr *t, unsigned g) /* S2 is guest register @g from here on */
+{
+    t->kept = t->alt ? H_NONE : (uint8_t)g; /* the other version is entered at every instruction, S2 being anything */
+}
+void jit_kept_reload(JitTr *t, Emit *e); /* after something that clobbered S2 */
+const uint8_t *jit_kept_landing(JitTr *t, const uint8_t *to); /* where who clobbered S2 goes on at @to */
+
 /* flags.c */
 void jit_flags_analyse(JitInsn *j);                     /* fl_* from the decoder's */
 void jit_flags_liveness(JitTr *t);
@@ -136,6 +154,7 @@ HostMem jit_mem_stack(JitTr *t, JitInsn *j, int delta, unsigned size, MemAccess 
 HostMem jit_mem_at(JitTr *t, JitInsn *j, unsigned g, unsigned size, MemAccess acc);   /* at guest register @g */
 void jit_lea(JitTr *t, const JitInsn *j, unsigned dst, bool wide); /* the effective address alone; keeps flags; uses S0, S1 */
 
+void jit_pages_init(JitCpu *j);
 const uint8_t *jit_page_thunk(Emit *e, unsigned place, bool write); /* made once, for each of JIT_PAGES places */
 
 /* group.c: accesses near each other, which need one look-up. */
@@ -146,6 +165,7 @@ void jit_cold_jump(JitTr *t, const JitSlot *s, const uint8_t *thunk); /* emits o
 
 /* dispatch.c: ways out of a block */
 void jit_exit_to(JitTr *t, JitInsn *j, int64_t rel, uint16_t live); /* direct jump to page base + @rel */
+bool jit_exit_if(JitTr *t, JitInsn *j, unsigned cc); /* @j's jump, when the host's @cc holds; false: not forwards in this page, not done */
 /* Indirect jump to the linear address in S0.  @slot: whose C function does it all when that is not the fast case; NULL: state is
  * committed, S0 is the new RIP.  @pop: added to RSP when nothing can fail any more. */
 void jit_exit_indirect(JitTr *t, const JitSlot *slot, const uint8_t *slow, int32_t pop);

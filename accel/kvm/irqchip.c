@@ -2,7 +2,8 @@
 /*
  * Interrupt controllers in the kernel: creation, interrupt lines and messages, routes, and their registers on the way between
  * the kernel and the models in hw/ (system/irqchip.h).  kernel-irqchip=on has all of them there, split the local APICs only, off
- * none.  Big lock.
+ * none.  Lines and messages are in
+ * routes.c.  Big lock.
  */
 #include "util/osdep.h"
 #include "accel/kvm/kvm-int.h"
@@ -10,11 +11,7 @@
 
 #include <sys/ioctl.h>
 
-enum { ROUTES = 64, PIC_PINS = 8 };
-
 static struct {
-    struct kvm_irq_routing_entry route[ROUTES];
-    unsigned routes;
     void (*eoi)(void *opaque, uint8_t vector);
     void *eoi_opaque;
 } chip;
@@ -24,7 +21,7 @@ static void chip_failed(const char *what)
     error_report("kvm: %s: %s", what, g_strerror(errno));
 }
 
-/* ---- lines, messages, routes ---- */
+/* ---- lines and messages ---- */
 
 static void chip_set_gsi(unsigned gsi, int level)
 {
@@ -40,52 +37,11 @@ static void chip_send_msi(uint64_t addr, uint32_t data)
     kvm_ioctl(kvm.vm, KVM_SIGNAL_MSI, &m); /* fails when no local APIC takes it: as on the bus, nobody is told */
 }
 
-static bool chip_tell_routes(void)
-{
-    struct kvm_irq_routing *r = g_malloc0(sizeof(*r) + sizeof(chip.route));
-    r->nr = chip.routes;
-    memcpy(r->entries, chip.route, chip.routes * sizeof(chip.route[0]));
-    bool ok = kvm_ioctl(kvm.vm, KVM_SET_GSI_ROUTING, r) == 0;
-    g_free(r);
-    return ok;
-}
-
-static void chip_add_route(uint32_t gsi, uint32_t which, uint32_t pin)
-{
-    struct kvm_irq_routing_entry *e = &chip.route[chip.routes++];
-    e->gsi = gsi;
-    e->type = KVM_IRQ_ROUTING_IRQCHIP;
-    e->u.irqchip.irqchip = which;
-    e->u.irqchip.pin = pin;
-}
-
-/* ISA lines reach both controllers; the timer's is input 2 of the I/O APIC, as the board wires its own. */
-static bool chip_default_routes(void)
-{
-    for (unsigned gsi = 0; gsi < IRQCHIP_PINS; gsi++) {
-        if (gsi < 2 * PIC_PINS && gsi != 2) {
-            chip_add_route(gsi, gsi < PIC_PINS ? KVM_IRQCHIP_PIC_MASTER : KVM_IRQCHIP_PIC_SLAVE, gsi % PIC_PINS);
-        }
-        if (gsi != 2) {
-            chip_add_route(gsi, KVM_IRQCHIP_IOAPIC, gsi == 0 ? 2 : gsi);
-        }
-    }
-    return chip_tell_routes();
-}
-
 /* Split: the kernel learns from these whose end-of-interrupt we want to hear of. */
 static void chip_route_pin(unsigned pin, uint64_t addr, uint32_t data)
 {
-    struct kvm_irq_routing_entry *e = &chip.route[pin];
-    struct kvm_irq_routing_entry want = { .gsi = pin, .type = KVM_IRQ_ROUTING_MSI };
-    want.u.msi.address_lo = (uint32_t)addr;
-    want.u.msi.address_hi = (uint32_t)(addr >> 32);
-    want.u.msi.data = data;
-    if (memcmp(e, &want, sizeof(want))) {
-        *e = want;
-        if (!chip_tell_routes()) {
-            chip_failed("cannot set the routes of the I/O APIC");
-        }
+    if (!kvm_route_pin(pin, addr, data)) {
+        chip_failed("cannot set the routes of the I/O APIC");
     }
 }
 
@@ -98,6 +54,7 @@ static void chip_set_eoi(void (*eoi)(void *opaque, uint8_t vector), void *opaque
 void kvm_irqchip_eoi(uint8_t vector)
 {
     if (chip.eoi) {
+        kvm_routes_ended(vector);
         chip.eoi(chip.eoi_opaque, vector);
     }
 }
@@ -340,7 +297,7 @@ void kvm_lapic_put(Vcpu *v, bool reset)
 static bool chip_create_all(Error **errp)
 {
     struct kvm_pit_config pit = { .flags = KVM_PIT_SPEAKER_DUMMY };
-    if (ioctl(kvm.vm, KVM_CREATE_IRQCHIP, NULL) < 0 || kvm_ioctl(kvm.vm, KVM_CREATE_PIT2, &pit) < 0 || !chip_default_routes()) {
+    if (ioctl(kvm.vm, KVM_CREATE_IRQCHIP, NULL) < 0 || kvm_ioctl(kvm.vm, KVM_CREATE_PIT2, &pit) < 0 || !kvm_routes_of_controllers()) {
         error_set_errno(errp, errno, "kernel-irqchip=on: the kernel does not make the interrupt controllers");
         error_add_hint(errp, "kernel-irqchip=off has them in user space.");
         return false;
@@ -350,26 +307,27 @@ static bool chip_create_all(Error **errp)
 
 static bool chip_create_split(Error **errp)
 {
-    if (!kvm_check(KVM_CAP_SPLIT_IRQCHIP) || !kvm_enable(KVM_CAP_SPLIT_IRQCHIP, IRQCHIP_PINS)) {
+    if (!kvm_check(KVM_CAP_SPLIT_IRQCHIP) || !kvm_enable(KVM_CAP_SPLIT_IRQCHIP, KVM_SPLIT_PINS)) {
         error_set(errp, "kernel-irqchip=split: this kernel does not do that");
         error_add_hint(errp, "kernel-irqchip=on and off are the others.");
         return false;
     }
-    for (unsigned pin = 0; pin < IRQCHIP_PINS; pin++) {
-        chip.route[pin] = (struct kvm_irq_routing_entry){ .gsi = pin, .type = KVM_IRQ_ROUTING_MSI };
-    }
-    chip.routes = IRQCHIP_PINS;
+    kvm_routes_of_pins();
     return true;
 }
 
 bool kvm_irqchip_init(KvmIrqchip want, Error **errp)
 {
+#define MESSAGES \
+    .send_msi = chip_send_msi, .msi_route_add = kvm_msi_route_add, .msi_route_set = kvm_msi_route_set, \
+    .msi_route_remove = kvm_msi_route_remove, .msi_route_attach = kvm_msi_route_attach, .set_eoi = chip_set_eoi
     static const IrqchipOps all = {
-        .all = true, .set_gsi = chip_set_gsi, .send_msi = chip_send_msi, .pic_get = chip_pic_get, .pic_put = chip_pic_put,
+        .all = true, .set_gsi = chip_set_gsi, .pic_get = chip_pic_get, .pic_put = chip_pic_put,
         .ioapic_get = chip_ioapic_get, .ioapic_put = chip_ioapic_put, .pit_get = chip_pit_get, .pit_put = chip_pit_put,
-        .pit_silence = chip_pit_silence, .pit_reinject = chip_pit_reinject, .set_eoi = chip_set_eoi,
+        .pit_silence = chip_pit_silence, .pit_reinject = chip_pit_reinject, MESSAGES,
     };
-    static const IrqchipOps split = { .send_msi = chip_send_msi, .route_pin = chip_route_pin, .set_eoi = chip_set_eoi };
+    static const IrqchipOps split = { .route_pin = chip_route_pin, MESSAGES };
+#undef MESSAGES
     kvm.irqchip = want;
     if (want == KVM_IRQCHIP_OFF) {
         return true;

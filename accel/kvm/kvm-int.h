@@ -92,6 +92,8 @@ void kvm_run_init(void);
 /* state.c, msrs.c, xsave.c: vCPU's thread, or parked.  Big lock. */
 void kvm_state_get(Vcpu *v);
 void kvm_state_put(Vcpu *v);
+void kvm_registers_get(Vcpu *v); /* during an access to a device */
+void kvm_registers_put(Vcpu *v);
 bool kvm_msrs_init(Vcpu *v, Error **errp);
 void kvm_msrs_get(Vcpu *v);
 void kvm_msrs_put(Vcpu *v, bool reset);
@@ -114,6 +116,17 @@ bool kvm_irqchip_init(KvmIrqchip want, Error **errp);
 void kvm_lapic_get(Vcpu *v);
 void kvm_lapic_put(Vcpu *v, bool reset);
 void kvm_irqchip_eoi(uint8_t vector);
+
+/* routes.c; what IrqchipOps says of those with a counterpart there */
+enum { KVM_SPLIT_PINS = 2 * IRQCHIP_PINS, KVM_MSI_LEVEL = 1 << 15 };
+bool kvm_routes_of_controllers(void); /* kernel-irqchip=on */
+void kvm_routes_of_pins(void);        /* split */
+bool kvm_route_pin(unsigned pin, uint64_t addr, uint32_t data);
+void kvm_routes_ended(uint8_t vector);
+int kvm_msi_route_add(uint64_t addr, uint32_t data);
+bool kvm_msi_route_set(int route, uint64_t addr, uint32_t data);
+void kvm_msi_route_remove(int route);
+bool kvm_msi_route_attach(int route, int fd, bool on);
 
 /* events.c: ioeventfd and coalesced I/O */
 void kvm_events_init(AddressSpace *mem, AddressSpace *io);

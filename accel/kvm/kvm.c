@@ -272,6 +272,8 @@ static const AccelClass kvm_class = {
     .vcpu_kick = kvm_kick,
     .state_get = kvm_state_get,
     .state_put = kvm_state_put,
+    .registers_get = kvm_registers_get,
+    .registers_put = kvm_registers_put,
     .debug_changed = kvm_debug_changed,
     .has_smm = kvm_has_smm,
 };

@@ -263,6 +263,13 @@ static bool probe_firmware_will_do(void)
     return g_strcmp0(g_getenv("RHEA_KVM_FIRMWARE"), "1") == 0;
 }
 
+/* The end of a virtual machine waits for grace periods of the kernel's: some 10 ms in which we can go on. */
+static gpointer probe_close(gpointer vm)
+{
+    close(GPOINTER_TO_INT(vm));
+    return NULL;
+}
+
 bool kvm_probe(char **why)
 {
     *why = NULL;
@@ -281,7 +288,7 @@ bool kvm_probe(char **why)
         *why = probe_special(slow);
     }
     if (vm >= 0) {
-        close(vm);
+        g_thread_unref(g_thread_new("kvm-probe", probe_close, GINT_TO_POINTER(vm)));
     }
     close(fd);
     return *why == NULL;

@@ -100,7 +100,6 @@ static void run_take_interrupt(Vcpu *v, KvmVcpu *k)
 static bool run_take_events(Vcpu *v, KvmVcpu *k)
 {
     uint32_t events = atomic_load(&v->events);
-    k->run->request_interrupt_window = 0;
     if (events & VCPU_EV_TLB) {
         vcpu_event_clear(v, VCPU_EV_TLB); /* the hardware sees the slots, and KVM has no A20 gate */
     }
@@ -329,6 +328,7 @@ static void run_loop(Vcpu *v, KvmVcpu *k)
 {
     for (;;) {
         __atomic_store_n(&k->run->immediate_exit, 0, __ATOMIC_SEQ_CST);
+        k->run->request_interrupt_window = 0; /* an interrupt may have been withdrawn */
         if (G_UNLIKELY(atomic_load(&v->events) || (atomic_load(&v->halted) && !v->halts_inside)) && run_take_events(v, k)) {
             return;
         }

@@ -41,6 +41,17 @@ static void regs_put(Vcpu *v, X86Cpu *cpu)
     }
 }
 
+/* A device wants registers, or gives some: nothing else moves. */
+void kvm_registers_get(Vcpu *v)
+{
+    regs_get(v, x86_cpu(v));
+}
+
+void kvm_registers_put(Vcpu *v)
+{
+    regs_put(v, x86_cpu(v));
+}
+
 /* ---- segments and control registers ---- */
 
 static X86Seg seg_from_kvm(const struct kvm_segment *s)

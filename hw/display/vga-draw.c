@@ -381,7 +381,13 @@ static bool line_words(Vga *v, const Frame *f, const Beam *b, uint32_t *shown)
     return true;
 }
 
-static void draw_lines(Vga *v, const Frame *f, Surface *sf, bool all, bool report_all)
+static bool line_has(const Frame *f, const Beam *b, unsigned cursor)
+{
+    return ((cursor - b->counter) & 0xffff) <= f->cols;
+}
+
+/* @old_cursor: nothing but the cursor has changed, which was there; NULL: anything may have. */
+static void draw_lines(Vga *v, const Frame *f, Surface *sf, bool all, bool report_all, const unsigned *old_cursor)
 {
     uint32_t dots[VBE_MAX_XRES + 16], line[VBE_MAX_XRES + 16]; /* larger than VGA_MAX_DOTS */
     Beam b = { .counter = f->start + f->byte_pan, .scan = f->first_scan, .pan = f->pan, .byte_pan = f->byte_pan };
@@ -392,6 +398,10 @@ static void draw_lines(Vga *v, const Frame *f, Surface *sf, bool all, bool repor
     for (int y = 0; y < f->height; y++) {
         uint32_t *words = s->words + (size_t)y * (f->cols + 1);
 
+        if (old_cursor && !line_has(f, &b, *old_cursor) && !line_has(f, &b, s->cursor)) {
+            beam_next(f, &b, y);
+            continue;
+        }
         if (f->blank) {
             memset(line, 0, (size_t)f->width * sizeof(*line));
             fb_put_line(v->console, &rects, sf, y, line, report_all);
@@ -474,13 +484,17 @@ static int64_t draw_legacy(Vga *v)
     }
     all |= f.shift & 0x40 ? fetch_palette(v) : false;
     all |= dirty && !f.graphics ? fetch_fonts(v, &f) : false;
-    if (all || dirty || cursor != s->cursor || (dark != s->dark && s->blinks)) {
+    bool whole = all || dirty || (dark != s->dark && s->blinks);
+
+    if (whole || cursor != s->cursor) {
+        unsigned old_cursor = s->cursor;
+
         s->frame = f;
         s->cursor = cursor;
         s->dark = dark;
-        s->blinks = false;
+        s->blinks &= !whole; /* drawing finds out */
         s->valid = true;
-        draw_lines(v, &f, sf, all, report_all);
+        draw_lines(v, &f, sf, all, report_all, whole ? NULL : &old_cursor);
     }
     bool moves = !f.graphics && !f.blank && (s->blinks || !(f.cursor_start & 0x20));
     int64_t half = blink_half_ns(v);

@@ -394,6 +394,9 @@ static bool i8237_realize(Device *d, Error **errp)
     mem_init_io(&s->chip[1].io, &i8237_ops1, s, "dma2", 0x20);
     isa_add_io(d, 0xc0, &s->chip[1].io);
     mem_init_io(&s->page_io, &i8237_page_ops, s, "dma-page", I8237_PAGES);
+    /* Port 0x80 shows POST codes, and systems write to it to pass a microsecond: no reason to stop a guest. The others count when a
+     * channel is unmasked or a device begins, by ports that do. */
+    mem_set_coalesced(&s->page_io, true);
     isa_add_io(d, 0x80, &s->page_io);
     isa_bus(d)->dma = &s->dma;
     return true;

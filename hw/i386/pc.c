@@ -24,6 +24,7 @@
 #include "hw/timer/hpet.h"
 #include "util/timer.h"
 
+enum { PC_PIT_PIN = 2 }; /* of the I/O APIC */
 enum { PC_SLOT_SOUTHBRIDGE = 1, PC_SLOT_VGA = 2 };
 enum { PC_CPUID_EDX_APIC = 1 << 9 };
 #define PC_RAM_MIN (2 * MiB)
@@ -42,6 +43,32 @@ static void pc_gsi_set(void *opaque, int n, int level)
     irq_set(b->ioapic_in[n], level);
 }
 
+/* Nobody may be interested in the PIT, which firmware leaves running: then it need not tick. */
+static bool pc_notices_pit(void *opaque)
+{
+    PcBoard *b = opaque;
+    return !b->pit_hidden && (i8259_notices(b->pic.master, 0) || (b->ioapic && ioapic_notices(b->ioapic, PC_PIT_PIN)));
+}
+
+static void pc_masks_changed(void *opaque, int n, int level)
+{
+    PcBoard *b = opaque;
+    (void)n;
+    if (level) {
+        i8254_resume(b->pit);
+    }
+}
+
+static void pc_watch_pit(PcBoard *b)
+{
+    IrqLine changed = { .set = pc_masks_changed, .opaque = b };
+    i8254_set_watch(b->pit, pc_notices_pit, b);
+    i8259_set_changed(b->pic.master, changed);
+    if (b->ioapic) {
+        ioapic_set_changed(b->ioapic, changed);
+    }
+}
+
 static void pc_a20_set(void *opaque, int n, int level)
 {
     (void)opaque;
@@ -58,12 +85,19 @@ static void pc_smi_set(void *opaque, int n, int level)
     }
 }
 
-/* The HPET took over the interrupt of a PIT that is in the host's kernel. */
+/* The HPET took over the interrupt of the PIT, which may be in the host's kernel. */
 static void pc_pit_silent_set(void *opaque, int n, int level)
 {
     PcBoard *b = opaque;
     (void)n;
-    b->irqchip->pit_silence(level);
+    if (b->all_in_kernel) {
+        b->irqchip->pit_silence(level);
+        return;
+    }
+    b->pit_hidden = level;
+    if (b->pit && !level) {
+        i8254_resume(b->pit);
+    }
 }
 
 /* The guest sleeps (S3): the shutdown byte tells firmware to take the resume path. */
@@ -162,7 +196,7 @@ static bool pc_create_interrupt_controllers(PcBoard *b, Error **errp)
     }
     for (unsigned i = 0; i < PC_GSIS; i++) {
         /* The ISA timer is on input 2, as the override in MADT and MP table says; input 0 is the 8259's place. */
-        b->ioapic_in[i] = device_irq_in(b->ioapic, i == 0 ? 2u : (unsigned)i);
+        b->ioapic_in[i] = device_irq_in(b->ioapic, i == 0 ? PC_PIT_PIN : (unsigned)i);
     }
     return true;
 }
@@ -192,9 +226,7 @@ static bool pc_create_timers(PcBoard *b, Error **errp)
     if (cfg->hpet) {
         HpetWiring w = { .msi = b->has_apic ? pc_hpet_msi : NULL, .msi_opaque = b };
         memcpy(w.irqs, b->gsi, sizeof(w.irqs));
-        if (b->all_in_kernel) {
-            w.pit_silent = (IrqLine){ .set = pc_pit_silent_set, .opaque = b };
-        }
+        w.pit_silent = (IrqLine){ .set = pc_pit_silent_set, .opaque = b };
         b->hpet = hpet_create(&b->m->root, &b->m->memory, HPET_BASE, &w, errp);
         if (!b->hpet) {
             return false;
@@ -206,6 +238,8 @@ static bool pc_create_timers(PcBoard *b, Error **errp)
     b->pit = i8254_create(b->isa, 0x40, pit_irq, errp);
     if (b->pit && b->all_in_kernel) {
         i8254_set_kernel(b->pit, b->irqchip);
+    } else if (b->pit) {
+        pc_watch_pit(b);
     }
     b->rtc = b->pit ? mc146818_create(b->isa, &rtc, rtc_irq, errp) : NULL;
     return b->rtc && pcspk_create(b->isa, b->pit, errp);

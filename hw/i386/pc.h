@@ -36,6 +36,7 @@ typedef struct PcBoard {
     Device *ioapic;
     Device *hpet;
     I8254 *pit;
+    bool pit_hidden; /* the HPET has taken its interrupt over */
     Mc146818 *rtc;
     FwCfg *fw_cfg;
 

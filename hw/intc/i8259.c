@@ -20,7 +20,7 @@ struct I8259 {
     bool is_master;
     uint16_t iobase, elcr_port;
     uint8_t elcr_mask; /* inputs that can be made level triggered */
-    IrqLine intr;
+    IrqLine intr, changed;
     I8259 *slave;      /* of the master; NULL: none */
     const IrqchipOps *kernel; /* where the chip really is; NULL: here */
     MemRegion io, elcr_io;
@@ -251,6 +251,7 @@ static void i8259_write(void *opaque, hwaddr off, uint64_t val, unsigned size)
     } else {
         i8259_ocw2(s, val);
     }
+    irq_pulse(s->changed);
 }
 
 static uint64_t i8259_read(void *opaque, hwaddr off, unsigned size)
@@ -444,6 +445,17 @@ void i8259_set_kernel(I8259Pair *p, const IrqchipOps *ops)
     p->master->kernel = p->slave->kernel = ops;
     i8259_to_kernel(p->master);
     i8259_to_kernel(p->slave);
+}
+
+bool i8259_notices(const I8259 *master, unsigned n)
+{
+    uint8_t bit = 1u << n;
+    return !(master->irr & master->imr & bit) || (i8259_level_inputs(master) & bit);
+}
+
+void i8259_set_changed(I8259 *master, IrqLine changed)
+{
+    master->changed = changed;
 }
 
 void i8259_print_device(Device *d, GString *out)

@@ -22,6 +22,13 @@ bool i8259_create_pair(I8259Pair *p, IsaBus *isa, IrqLine intr, Error **errp);
 void i8259_set_kernel(I8259Pair *p, const IrqchipOps *ops);
 
 /*
+ * Would the pair do anything with another edge at input @n of the master?  Not while it is masked and remembers one.  @changed is
+ * pulsed after each write that may make it so.
+ */
+bool i8259_notices(const I8259 *master, unsigned n);
+void i8259_set_changed(I8259 *master, IrqLine changed);
+
+/*
  * The two INTA cycles of a CPU: takes the highest request of the pair and returns its vector; when the request
  * has gone, the spurious one (IR7).  Always a vector.
  */

@@ -31,6 +31,7 @@ typedef struct Ioapic {
     MemRegion *memory;
     hwaddr base;
     ApicEoiListener eoi;
+    IrqLine changed;
     const IrqchipOps *kernel; /* NULL: all chips are here */
     MemRegion mmio;
     uint64_t counts[IOAPIC_PINS]; /* for info irq; no register */
@@ -167,6 +168,7 @@ static void ioapic_write_rte(Ioapic *s, unsigned pin, bool high, uint32_t val)
     }
     ioapic_route(s, pin);
     ioapic_service(s, pin);
+    irq_pulse(s->changed);
 }
 
 static uint32_t ioapic_read_reg(const Ioapic *s)
@@ -247,6 +249,17 @@ static void ioapic_pre_save(void *opaque)
 static void ioapic_kernel_eoi(void *opaque, uint8_t vector)
 {
     ioapic_end(opaque, vector);
+}
+
+bool ioapic_notices(Device *d, unsigned pin)
+{
+    const Ioapic *s = ioapic_of(d);
+    return !(s->rte[pin] & RTE_MASKED) || (s->rte[pin] & RTE_LEVEL);
+}
+
+void ioapic_set_changed(Device *d, IrqLine changed)
+{
+    ioapic_of(d)->changed = changed;
 }
 
 void ioapic_set_kernel(Device *d, const IrqchipOps *ops)

@@ -15,6 +15,9 @@ Device *ioapic_create(ApicBus *bus, Bus *sysbus, MemRegion *memory, hwaddr base,
  * the kernel is told what the pins send, and tells of the ends of interrupts.
  */
 void ioapic_set_kernel(Device *d, const IrqchipOps *ops);
+/* Would anything be done with an edge at the pin?  @changed is pulsed after each write to an entry. */
+bool ioapic_notices(Device *d, unsigned pin);
+void ioapic_set_changed(Device *d, IrqLine changed);
 void ioapic_print(Device *d, GString *out);        /* info pic, of a device of class ioapic */
 void ioapic_print_counts(Device *d, GString *out); /* info irq */
 

@@ -17,7 +17,7 @@ typedef struct HpetWiring {
     IrqLine irqs[HPET_IRQS]; /* global system interrupts as the board routes them; [0] is ISA IRQ 0 */
     bool (*msi)(void *opaque, uint64_t addr, uint32_t data); /* front side bus delivery; NULL: none */
     void *msi_opaque;
-    IrqLine pit_silent; /* raised while the PIT's interrupt is replaced: for a PIT that does not pass through here */
+    IrqLine pit_silent; /* raised while the PIT's interrupt is replaced, whether or not that passes through here */
 } HpetWiring;
 
 Device *hpet_create(Bus *sysbus, MemRegion *memory, hwaddr base, const HpetWiring *w, Error **errp);

@@ -43,6 +43,9 @@ struct I8254 {
     const IrqchipOps *kernel; /* where the chip really is; NULL: here */
     RunstateNotifier runstate; /* with that */
     uint32_t lost_tick_policy; /* I8254_LOST_TICKS_*: with that */
+    bool (*notices)(void *opaque); /* NULL: always */
+    void *notices_opaque;
+    bool asleep;       /* IRQ 0 is not driven: nobody would notice */
     uint64_t irq_tick; /* the tick up to which IRQ 0 was driven */
     I8254Counter c[I8254_COUNTERS];
 };

@@ -135,9 +135,25 @@ static void i8254_drive(I8254 *s)
     if (s->kernel) {
         return;
     }
+    s->asleep = false;
     s->irq_tick = i8254_now();
     irq_set(s->irq, i8254_level(&s->c[0], s->irq_tick));
     i8254_arm(s);
+}
+
+void i8254_set_watch(I8254 *s, bool (*notices)(void *opaque), void *opaque)
+{
+    s->notices = notices;
+    s->notices_opaque = opaque;
+}
+
+/* It fell asleep with OUT high, so going on makes no edge that there was not. */
+void i8254_resume(I8254 *s)
+{
+    if (s->asleep) {
+        i8254_sync(&s->c[0], i8254_now());
+        i8254_drive(s);
+    }
 }
 
 static void i8254_tick(void *opaque)
@@ -154,7 +170,10 @@ static void i8254_tick(void *opaque)
     } else {
         irq_set(s->irq, i8254_level(c, s->irq_tick));
     }
-    i8254_arm(s);
+    s->asleep = s->notices && i8254_is_periodic(c) && i8254_level(c, s->irq_tick) && !s->notices(s->notices_opaque);
+    if (!s->asleep) {
+        i8254_arm(s);
+    }
 }
 
 static void i8254_start(I8254Counter *c, uint64_t now)
@@ -371,6 +390,7 @@ static void i8254_reset(Device *d)
         s->c[i] = (I8254Counter){ .mode = 3, .rw = I8254_RW_BOTH, .period = 0x10000, .gate = i != 2 };
     }
     timer_del(&s->timer);
+    s->asleep = false;
     s->irq_tick = i8254_now();
     irq_lower(s->irq);
     i8254_to_kernel(s);
@@ -410,6 +430,7 @@ static bool i8254_post_load(void *opaque, int version, Error **errp)
             return false;
         }
     }
+    s->asleep = false;
     if (s->irq_tick > limit) {
         error_set(errp, "time of the interval timer is out of range");
         return false;
@@ -420,6 +441,7 @@ static bool i8254_post_load(void *opaque, int version, Error **errp)
 
 static void i8254_pre_save(void *opaque)
 {
+    i8254_resume(opaque); /* a sleeper has no timer to save */
     i8254_from_kernel(opaque);
 }
 

@@ -18,6 +18,8 @@ bool gdb_write(Vcpu *v, unsigned n, const uint8_t *buf);
 void gdb_set_pc(Vcpu *v, uint64_t pc);
 void gdb_debug_update(Vcpu *v);
 
+bool cpu_machine_check(Vcpu *v, const MachineCheck *m, bool broadcast, Error **errp); /* mce.c */
+
 /* The page tables as text (mmu-print.c). */
 void mmu_print_tlb(Vcpu *v, GString *out);
 void mmu_print_mem(Vcpu *v, GString *out);

@@ -4,6 +4,7 @@
  * system/cpus.h asks of a target architecture.  Creation and reset under the big lock with the vCPU parked (INIT: in its thread).
  */
 #include "util/osdep.h"
+#include "accel/accel.h"
 #include "target/i386/cpu-int.h"
 #include "target/i386/cpuid.h"
 #include "target/i386/decode.h"
@@ -157,6 +158,7 @@ static void cpu_op_reset(Vcpu *v, bool bsp)
     if (!bsp && vcpu_count()) { /* the boot processor is reset first; one RESET starts all counters together */
         cpu->tsc_offset = x86_cpu(vcpu_get(0))->tsc_offset;
     }
+    atomic_store(&v->watches, false);
     atomic_store(&v->halted, !bsp);
 }
 
@@ -253,6 +255,9 @@ static const uint8_t cpu_io_registers[6] = { R_RAX, R_RBX, R_RCX, R_RDX, R_RSI, 
 
 static void cpu_op_get_io_registers(Vcpu *v, uint32_t regs[6])
 {
+    if (accel_current()->registers_get) {
+        accel_current()->registers_get(v);
+    }
     for (unsigned i = 0; i < 6; i++) {
         regs[i] = (uint32_t)x86_cpu(v)->regs[cpu_io_registers[i]];
     }
@@ -263,12 +268,17 @@ static void cpu_op_set_io_registers(Vcpu *v, const uint32_t regs[6])
     for (unsigned i = 1; i < 6; i++) {
         x86_cpu(v)->regs[cpu_io_registers[i]] = regs[i];
     }
+    if (accel_current()->registers_put) {
+        accel_current()->registers_put(v);
+    }
 }
 
 const TargetOps target_ops = {
     .vcpu_new = cpu_op_new,
     .vcpu_free = cpu_op_free,
     .vcpu_reset = cpu_op_reset,
+    .watch_over = x86_watch_over,
+    .machine_check = cpu_machine_check,
     .print_registers = cpu_print_registers,
     .print_models = cpuid_print_models,
     .read_virtual = cpu_read_virtual,

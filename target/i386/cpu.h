@@ -131,7 +131,7 @@ typedef union VecReg {
 enum { LIVE_SSE = 1, LIVE_AVX = 2, LIVE_X87 = 4 /* MMX too */ };
 #define JIT_X87_NOTED (1u << 31)
 #define JIT_PAGES 24 /* X86Cpu.jit_pages */
-#define JIT_JUMPS 1024 /* X86Cpu.jit_jumps */
+#define JIT_JUMPS 16384 /* X86Cpu.jit_jumps: a kernel and a program have some thousand places that returns and far jumps go to */
 
 struct CpuModel; /* models.h: family, features, caches */
 
@@ -147,12 +147,11 @@ struct X86Cpu {
     struct JitEntry *jit_table; /* for generated code: blocks by host address of their bytes, of the current mode (accel/jit) */
     void *jit_host_sp;      /* the thread's own stack while generated code runs */
     /*
-     * For generated code: the page that was last reached through each base register (and other places, accel/jit/mem.c): tags and
-     * addend copied from the TLB.  Cleared when a C function that it called has changed tlb_epoch or tlb_way.
+     * For generated code: the page that was last read, and written ([1]), through each base register (and other places, accel/jit/mem.c):
+     * tag and addend copied from the TLB.  Emptied when a C function that it called has changed tlb_epoch or tlb_way.
      */
-    struct { uint64_t read[JIT_PAGES], write[JIT_PAGES], addend[JIT_PAGES]; } jit_pages;
+    struct { uint64_t tag[2][JIT_PAGES], addend[2][JIT_PAGES]; } jit_pages;
     uint64_t jit_salt;      /* valid entries of jit_jumps have this one */
-    struct { uint64_t lin, salt; const void *code; uint64_t pad; } jit_jumps[JIT_JUMPS];
     uint64_t jit_group[8];  /* addends of pages that the current block has looked up */
     uint64_t jit_insns;     /* executed, with -d jit-stats */
     uint64_t jit_tmp;       /* between two accesses of one instruction */
@@ -211,7 +210,11 @@ struct X86Cpu {
     bool wait_sipi;         /* halted by INIT */
     bool shutdown;          /* triple fault: nothing but INIT, NMI and reset is taken */
     unsigned pauses;        /* PAUSE instructions: op-misc.c */
-    bool monitor_armed;     /* MONITOR was executed */
+    bool monitor_armed;     /* MONITOR was executed: */
+    bool mwait_breaks;      /* MWAIT is to end at an interrupt that is masked */
+    uint64_t monitor_phys;  /* the line, and what it held then; UINT64_MAX: not RAM */
+    uint8_t monitor_line[64];
+    int64_t mwait_until;    /* CLOCK_KIND_REALTIME */
     uint64_t msr_misc[64];  /* MSRs that are merely kept: msr.c */
     CpuTopology topo;
 
@@ -227,6 +230,8 @@ struct X86Cpu {
     atomic_uint tlb_acks;   /* flushes done for VCPU_EV_TLB */
     Vcpu vcpu;
     bool bsp;
+    struct { uint64_t lin, salt; const void *code; uint64_t pad; } jit_jumps[JIT_JUMPS] /* for generated code: where addresses go on */
+        __attribute__((aligned(64)));
 };
 
 static inline X86Cpu *x86_cpu(Vcpu *v)

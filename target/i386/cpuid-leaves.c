@@ -157,6 +157,12 @@ static void leaf_basic(X86Cpu *cpu, uint32_t leaf, uint32_t subleaf, uint32_t ou
             leaf_cache(cpu, subleaf, out);
         }
         break;
+    case 5: /* MONITOR's line; masked interrupts can end MWAIT; no further states */
+        if (x86_has_feature(cpu, CPUID_MONITOR)) {
+            out[EAX] = out[EBX] = 64;
+            out[ECX] = 3;
+        }
+        break;
     case 6: out[EAX] = cpu->feat[FEAT_6_EAX]; break;
     case 7:
         if (subleaf == 0) {

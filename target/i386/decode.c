@@ -386,23 +386,35 @@ static DecodeResult decode_illegal(Insn *out, const uint8_t *bytes, unsigned len
     return DECODE_OK;
 }
 
-/* AMD's LOCK MOV CR0 = MOV CR8 (APM vol. 3, "MOV CRn").  Where the LOCK prefix lies, or -1. */
-static int decode_alt_cr8(const X86Cpu *cpu, const uint8_t *bytes, unsigned len)
+static bool decode_is_prefix(uint8_t byte)
 {
-    int lock = -1;
+    static const uint8_t prefixes[] = { 0xf0, 0x66, 0x67, 0xf2, 0xf3, 0x2e, 0x36, 0x3e, 0x26, 0x64, 0x65 };
+
+    return memchr(prefixes, byte, sizeof(prefixes));
+}
+
+/* AMD's LOCK MOV CR0 = MOV CR8 (APM vol. 3, "MOV CRn"). */
+static bool decode_is_alt_cr8(const X86Cpu *cpu, const uint8_t *bytes, unsigned len)
+{
+    bool code64 = cpu->mode & MODE_CODE64;
+    uint8_t rex = 0;
+    bool lock = false;
     unsigned k = 0;
 
-    for (; k < len && (bytes[k] == 0xf0 || bytes[k] == 0x66 || bytes[k] == 0x67 || bytes[k] == 0xf2 || bytes[k] == 0xf3); k++) {
-        lock = bytes[k] == 0xf0 ? (int)k : lock;
+    for (; k < len && (decode_is_prefix(bytes[k]) || (code64 && (bytes[k] & 0xf0) == 0x40)); k++) {
+        lock |= bytes[k] == 0xf0;
+        rex = (bytes[k] & 0xf0) == 0x40 ? bytes[k] : 0; /* only the last byte before the opcode counts */
     }
-    if ((cpu->mode & MODE_CODE64) && k < len && (bytes[k] & 0xf0) == 0x40) {
-        k++;
+    return lock && !(rex & 4) && k + 3 <= len && bytes[k] == 0x0f && (bytes[k + 1] & 0xfd) == 0x20 && !(bytes[k + 2] & 0x38) &&
+           x86_has_feature(cpu, CPUID_CR8LEGACY);
+}
+
+/* Makes a prefix byte one that says nothing, up to the opcode. */
+static void decode_drop_prefix(uint8_t *bytes, uint8_t prefix)
+{
+    for (; decode_is_prefix(*bytes) || (*bytes & 0xf0) == 0x40; bytes++) {
+        *bytes = *bytes == prefix ? 0x3e : *bytes;
     }
-    if (lock < 0 || k + 3 > len || bytes[k] != 0x0f || (bytes[k + 1] & 0xfd) != 0x20 || (bytes[k + 2] & 0x38) ||
-        !x86_has_feature(cpu, CPUID_CR8LEGACY)) {
-        return -1;
-    }
-    return lock;
 }
 
 /* On a CPU without them, F3 0F BC/BD are BSF and BSR with a redundant prefix. */
@@ -450,13 +462,13 @@ static DecodeResult decode_one(X86Cpu *cpu, const uint8_t *bytes, unsigned len, 
     out->off = off;
     ZyanStatus st = ZydisDecoderDecodeFull(zd, copy, len, &z, ops);
 
-    if (st == ZYDIS_STATUS_ILLEGAL_LOCK) {
-        int lock = decode_alt_cr8(cpu, copy, len);
-        if (lock >= 0) {
-            copy[lock] = 0x3e;
-            alt_cr8 = true;
-            st = ZydisDecoderDecodeFull(zd, copy, len, &z, ops);
-        }
+    if (st == ZYDIS_STATUS_ILLEGAL_LOCK && decode_is_alt_cr8(cpu, copy, len)) {
+        decode_drop_prefix(copy, 0xf0);
+        alt_cr8 = true;
+        st = ZydisDecoderDecodeFull(zd, copy, len, &z, ops);
+    } else if (ZYAN_SUCCESS(st) && z.mnemonic == ZYDIS_MNEMONIC_PAUSE && z.raw.rex.B) { /* XCHG r8, rAX with F3 (measured) */
+        decode_drop_prefix(copy, 0xf3);
+        st = ZydisDecoderDecodeFull(zd, copy, len, &z, ops);
     }
     if (st == ZYDIS_STATUS_NO_MORE_DATA && len < 15) {
         return DECODE_MORE;

@@ -159,9 +159,10 @@ void x86_interrupt(X86Cpu *cpu, int vector, bool soft, bool int3_or_into, uint64
 
 /* ---- between instructions ---------------------------------------------------------------------------------- */
 
-static void exc_wake(X86Cpu *cpu)
+void x86_wake(X86Cpu *cpu)
 {
     cpu->monitor_armed = false;
+    atomic_store(&cpu->vcpu.watches, false);
     atomic_store(&cpu->vcpu.halted, false);
 }
 
@@ -186,7 +187,7 @@ static bool exc_take_sipi(X86Cpu *cpu)
     cpu->seg[SEG_CS].base = (uint64_t)vector << 12;
     cpu->regs[R_RIP] = 0;
     x86_update_mode(cpu);
-    exc_wake(cpu);
+    x86_wake(cpu);
     return true;
 }
 
@@ -217,7 +218,7 @@ static bool exc_take_intr(X86Cpu *cpu)
     if (vector < 0) {
         return false;
     }
-    exc_wake(cpu);
+    x86_wake(cpu);
     x86_interrupt(cpu, vector, false, false, cpu->regs[R_RIP]);
     return true;
 }
@@ -225,7 +226,7 @@ static bool exc_take_intr(X86Cpu *cpu)
 static bool exc_take_mce(X86Cpu *cpu)
 {
     vcpu_event_clear(&cpu->vcpu, VCPU_EV_MCE);
-    exc_wake(cpu);
+    x86_wake(cpu);
     if (!(cpu->cr4 & CR4_MCE) || (cpu->mcg_status & 4)) {
         exc_shutdown(cpu);
     } else {
@@ -240,7 +241,7 @@ static bool exc_take_nmi(X86Cpu *cpu)
     vcpu_event_clear(&cpu->vcpu, VCPU_EV_NMI);
     cpu->shutdown = false;
     cpu->nmi_blocked = true;
-    exc_wake(cpu);
+    x86_wake(cpu);
     x86_interrupt(cpu, EXC_NMI, false, false, cpu->regs[R_RIP]);
     return true;
 }
@@ -283,6 +284,10 @@ static bool exc_take_one(X86Cpu *cpu)
     }
     if ((events & VCPU_EV_INTR) && (cpu->eflags & FL_IF) && !cpu->int_shadow && !cpu->shutdown) {
         return exc_take_intr(cpu);
+    }
+    if ((events & VCPU_EV_INTR) && cpu->mwait_breaks && atomic_load(&cpu->vcpu.watches)) {
+        x86_wake(cpu);
+        return true;
     }
     return false;
 }

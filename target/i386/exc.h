@@ -36,6 +36,9 @@ void x86_interrupt(X86Cpu *cpu, int vector, bool soft, bool int3_or_into, uint64
  * Returns true when regs[R_RIP] changed or the CPU left a halt.  Run loop, between blocks, no big lock.
  */
 bool x86_take_events(X86Cpu *cpu);
+/* The end of a halt. */
+void x86_wake(X86Cpu *cpu);
+bool x86_watch_over(Vcpu *v); /* TargetOps.watch_over */
 /* Of these, INIT and start-up messages only: for an accelerator that delivers everything else itself. */
 void x86_take_start(X86Cpu *cpu);
 

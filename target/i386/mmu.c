@@ -75,7 +75,7 @@ static bool mmu_canonical(const X86Cpu *cpu, uint64_t lin)
 
 static void G_GNUC_NORETURN raise_noncanonical(X86Cpu *cpu)
 {
-    x86_raise_err(cpu, cpu->insn && (cpu->insn->flags & INSN_MEM) && cpu->insn->seg == SEG_SS ? EXC_SS : EXC_GP, 0);
+    x86_raise_err(cpu, cpu->insn && cpu->insn->seg == SEG_SS ? EXC_SS : EXC_GP, 0);
 }
 
 static uint64_t tlb_tag(uint64_t lin, bool allowed, bool fast)

@@ -317,8 +317,11 @@ static bool msr_tsc_aux_read(X86Cpu *cpu, uint32_t msr, uint64_t *val)
 static bool msr_tsc_aux_write(X86Cpu *cpu, uint32_t msr, uint64_t val)
 {
     (void)msr;
+    if (val >> 32 || !(x86_has_feature(cpu, CPUID_RDTSCP) || x86_has_feature(cpu, CPUID_RDPID))) {
+        return false;
+    }
     cpu->tsc_aux = (uint32_t)val;
-    return val >> 32 == 0 && (x86_has_feature(cpu, CPUID_RDTSCP) || x86_has_feature(cpu, CPUID_RDPID));
+    return true;
 }
 
 static bool msr_microcode_read(X86Cpu *cpu, uint32_t msr, uint64_t *val)

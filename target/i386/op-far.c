@@ -272,9 +272,8 @@ static void op_push_seg(X86Cpu *cpu, const Insn *i)
 {
     uint64_t mask = x86_code64(cpu) ? UINT64_MAX : cpu->mode & MODE_SS32 ? 0xffffffff : 0xffff;
     uint64_t sp = (cpu->regs[R_RSP] - i->opsize) & mask;
-    /* With a 32-bit operand only the low word is written, as processors do. */
-    unsigned size = i->opsize == 8 ? 8 : 2;
-    mem_store(cpu, seg_linear(cpu, i, SEG_SS, sp, i->opsize, ACC_WRITE), cpu->seg[i->dst].sel, size);
+    /* Zero-extended, as AMD's CPUs and Intel's older ones do; Intel's newer ones leave the upper half of 32 bits as it was. */
+    mem_store(cpu, seg_linear(cpu, i, SEG_SS, sp, i->opsize, ACC_WRITE), cpu->seg[i->dst].sel, i->opsize);
     cpu->regs[R_RSP] = mask == 0xffff ? (cpu->regs[R_RSP] & ~mask) | sp : sp;
 }
 

@@ -146,6 +146,9 @@ static void op_enter(X86Cpu *cpu, const Insn *i)
     }
     sp -= alloc;
     mem_probe(cpu, stack_at(cpu, i, sp, 0, size, ACC_WRITE), size, ACC_WRITE);
+    if (size == 2) { /* BP only, whatever the stack's width (measured; AMD's manual, vol. 3) */
+        mask = UINT16_MAX;
+    }
     cpu->regs[R_RBP] = mask == UINT16_MAX ? (cpu->regs[R_RBP] & ~mask) | (frame & mask) : frame & mask;
     op_set_sp(cpu, sp);
 }

@@ -7,7 +7,9 @@
 #include "target/i386/cpuid.h"
 #include "target/i386/decode.h"
 #include "target/i386/flags.h"
+#include "target/i386/exc.h"
 #include "target/i386/seg-int.h"
+#include "util/timer.h"
 
 static void op_need_cpl0(X86Cpu *cpu)
 {
@@ -361,12 +363,9 @@ static void op_arpl(X86Cpu *cpu, const Insn *i)
 {
     op_need_protected(cpu);
     unsigned rpl = reg_read(cpu, i->src, 2) & 3;
-    uint64_t lin = 0;
     uint16_t sel;
     if (i->flags & INSN_MEM) {
-        lin = insn_linear(cpu, i, 2, ACC_WRITE);
-        mem_probe(cpu, lin, 2, ACC_WRITE);
-        sel = (uint16_t)mem_load(cpu, lin, 2);
+        sel = (uint16_t)mem_load(cpu, insn_linear(cpu, i, 2, ACC_READ), 2);
     } else {
         sel = (uint16_t)reg_read(cpu, i->dst, 2);
     }
@@ -374,7 +373,7 @@ static void op_arpl(X86Cpu *cpu, const Insn *i)
     if (raise) {
         sel = (uint16_t)((sel & ~3u) | rpl);
         if (i->flags & INSN_MEM) {
-            mem_store(cpu, lin, sel, 2);
+            mem_store(cpu, insn_linear(cpu, i, 2, ACC_WRITE), sel, 2);
         } else {
             reg_write(cpu, i->dst, sel, 2);
         }
@@ -422,35 +421,63 @@ static void op_hlt(X86Cpu *cpu, const Insn *i)
     atomic_store(&cpu->vcpu.halted, true);
 }
 
+/*
+ * MONITOR and MWAIT (SDM vol. 2).  A store of the same value cannot be seen, so that no wait is longer than MWAIT_MAX_NS: waking for
+ * nothing is allowed.  What is not RAM is not waited for.
+ */
+#define MWAIT_MAX_NS 100000000
+
+static bool monitor_read(X86Cpu *cpu, uint8_t line[64])
+{
+    return dma_read(x86_as(cpu), cpu->monitor_phys, line, 64) == MEM_OK;
+}
+
 static void op_monitor(X86Cpu *cpu, const Insn *i)
 {
-    op_need_cpl0(cpu);
+    if (cpu->cpl) {
+        x86_raise(cpu, EXC_UD);
+    }
     if (cpu->regs[R_RCX] & (x86_code64(cpu) ? UINT64_MAX : 0xffffffff)) {
         x86_raise_gp0(cpu);
     }
-    uint64_t off = reg_read(cpu, R_RAX * 8, i->addrsize);
-    mem_probe(cpu, seg_linear(cpu, i, i->seg, off, 1, ACC_READ), 1, ACC_READ);
-    cpu->monitor_armed = true;
+    uint64_t off = reg_read(cpu, R_RAX * 8, i->addrsize), lin = seg_linear(cpu, i, i->seg, off, 1, ACC_READ), phys;
+    mem_probe(cpu, lin, 1, ACC_READ);
+    cpu->monitor_armed = mmu_translate_debug(cpu, lin, &phys);
+    if (cpu->monitor_armed) {
+        cpu->monitor_phys = phys & ~(uint64_t)63;
+        cpu->monitor_armed = monitor_read(cpu, cpu->monitor_line);
+    }
 }
 
-/*
- * Waits for an event.  Stores of other vCPUs to the monitored line are not seen, so with more than one vCPU it returns
- * at once, which the architecture allows (a false wake-up).
- * No model shows MONITOR in CPUID (cpuid.c: implemented), so these are #UD unless that changes; leaf 5 would have to come with it.
- */
 static void op_mwait(X86Cpu *cpu, const Insn *i)
 {
-    op_need_cpl0(cpu);
+    if (cpu->cpl) {
+        x86_raise(cpu, EXC_UD);
+    }
     if ((uint32_t)cpu->regs[R_RCX] & ~1u) {
         x86_raise_gp0(cpu);
     }
-    bool wait = cpu->monitor_armed && vcpu_count() == 1 && (cpu->eflags & FL_IF);
-    cpu->monitor_armed = false;
     cpu->regs[R_RIP] = insn_next_rip(cpu, i);
     cpu->int_shadow = false;
-    if (wait) {
+    cpu->mwait_breaks = cpu->regs[R_RCX] & 1;
+    cpu->mwait_until = clock_ns(CLOCK_KIND_REALTIME) + MWAIT_MAX_NS;
+    if (cpu->monitor_armed) {
+        atomic_store(&cpu->vcpu.watches, true);
         atomic_store(&cpu->vcpu.halted, true);
     }
+}
+
+bool x86_watch_over(Vcpu *v)
+{
+    X86Cpu *cpu = x86_cpu(v);
+    uint8_t line[64];
+    bool same = monitor_read(cpu, line) && !memcmp(line, cpu->monitor_line, sizeof(line));
+
+    if (same && clock_ns(CLOCK_KIND_REALTIME) < cpu->mwait_until) {
+        return false;
+    }
+    x86_wake(cpu);
+    return true;
 }
 
 const OpRow ops_system[] = {

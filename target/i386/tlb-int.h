@@ -67,12 +67,28 @@ typedef struct WalkCache {
     WalkStep low[WALK_LOW], high[WALK_HIGH];
 } WalkCache;
 
+/*
+ * A translator remembers which code is behind a linear address, longer than the TLB has an entry for it.  It does so under a number
+ * (tlb_code_id()), which is given out once and changes as soon as something that code was fetched through may be gone.  Code of the
+ * supervisor that comes from global pages alone has a number for all spaces; others have two for each space: supervisor, user.
+ * These are the pages, as filters: never less than there are.
+ */
+enum { TLB_CODE_PAGES = 1 << 15, TLB_CODE_LARGE = 1024 };
+typedef struct TlbCode {
+    uint64_t page[TLB_CODE_PAGES / 64];   /* by linear page number */
+    uint64_t large[TLB_CODE_LARGE / 64];  /* cut from larger pages: by the region of 4 MiB */
+    bool any;
+} TlbCode;
+
 typedef struct TlbSpace {
     bool used;
     uint16_t pcid;
     uint64_t stamp;        /* when it was left: TlbSet.switches */
     TlbTable way[TLB_COUNT];
     WalkCache *walk;       /* NULL: empty */
+    TlbCode code;          /* pages that are not global */
+    uint64_t code_id[2];
+    bool code_system;      /* some of them were the supervisor's: code_id[0] is good for it, not that of all spaces */
 } TlbSpace;
 
 /* A range of RAM that was looked up last: below 1 MiB, below 4 GiB, above. */
@@ -88,6 +104,9 @@ typedef struct TlbSet {
     uint32_t keys;         /* bits of PKRU that entries depend on */
     TlbRange range[3];
     TlbEntry none;         /* the table of a way that has none */
+    TlbCode code;          /* global pages */
+    uint64_t code_ids;     /* the last one given out */
+    uint64_t code_id;
     TlbSpace space[TLB_SPACES];
 } TlbSet;
 
@@ -151,5 +170,11 @@ static inline void tlb_lookup(X86Cpu *cpu, uint64_t phys, MemLookup *m)
     m->avail -= at;
     m->ram_off += at;
 }
+
+/* tlb-code.c: code may be fetched through the entry; what was dropped from a space, or was flushed from it. */
+void tlb_code_put(TlbSet *set, unsigned way, const TlbPhys *p);
+void tlb_code_drop_page(TlbSet *set, TlbSpace *s, uint64_t lin, unsigned kinds);
+void tlb_code_flush(TlbSet *set, TlbSpace *s, bool globals);
+void tlb_code_renew_set(TlbSet *set);
 
 #endif

@@ -244,10 +244,12 @@ static void space_flush(X86Cpu *cpu, TlbSpace *s, bool globals)
         }
     }
     space_forget_walks(s);
+    tlb_code_flush(cpu->tlb_set, s, globals);
 }
 
-static void space_drop_page(TlbSpace *s, uint64_t lin, unsigned kinds)
+static void space_drop_page(TlbSet *set, TlbSpace *s, uint64_t lin, unsigned kinds)
 {
+    tlb_code_drop_page(set, s, lin, kinds);
     for (unsigned way = 0; way < TLB_COUNT; way++) {
         table_drop_page(&s->way[way], lin, kinds);
     }
@@ -382,6 +384,9 @@ TlbEntry *tlb_put(X86Cpu *cpu, unsigned way, const TlbEntry *e, const TlbPhys *p
         table_show(cpu, way);
     }
     table_enter(t, e, p);
+    if (e->exec == p->lin) {
+        tlb_code_put(cpu->tlb_set, way, p);
+    }
     return &t->entry[tlb_slot(t, p->lin)];
 }
 
@@ -414,7 +419,7 @@ void tlb_drop_faulting(X86Cpu *cpu, uint64_t lin)
 {
     TlbSpace *s = cpu->tlb_set->now;
 
-    space_drop_page(s, lin, 1u << TLB_LOCAL | 1u << TLB_GLOBAL);
+    space_drop_page(cpu->tlb_set, s, lin, 1u << TLB_LOCAL | 1u << TLB_GLOBAL);
     cpu->tlb_epoch++;
     if (s->walk) {
         walk_low(cpu, s->walk, lin)->generation = walk_high(s->walk, lin)->generation = 0;
@@ -454,6 +459,7 @@ void tlb_new(X86Cpu *cpu)
 
     set->none = (TlbEntry){ TLB_INVALID, TLB_INVALID, TLB_INVALID, 0 };
     cpu->tlb_set = set;
+    tlb_code_renew_set(set);
     set_select(cpu);
 }
 
@@ -502,7 +508,7 @@ void tlb_flush_page(X86Cpu *cpu, uint64_t lin)
     TlbSet *set = cpu->tlb_set;
 
     for (unsigned k = 0; k < TLB_SPACES; k++) {
-        space_drop_page(&set->space[k], lin, 1u << TLB_GLOBAL | (&set->space[k] == set->now ? 1u << TLB_LOCAL : 0));
+        space_drop_page(set, &set->space[k], lin, 1u << TLB_GLOBAL | (&set->space[k] == set->now ? 1u << TLB_LOCAL : 0));
     }
     space_forget_walks(set->now);
     cpu->tlb_epoch++;
@@ -513,7 +519,7 @@ void tlb_flush_page_pcid(X86Cpu *cpu, uint64_t lin, uint16_t pcid)
     TlbSpace *s = space_find(cpu->tlb_set, pcid);
 
     if (s) {
-        space_drop_page(s, lin, 1u << TLB_LOCAL);
+        space_drop_page(cpu->tlb_set, s, lin, 1u << TLB_LOCAL);
         space_forget_walks(s);
         cpu->tlb_epoch++;
     }

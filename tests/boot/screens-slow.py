@@ -15,6 +15,7 @@ from machine import BUILD, Failure, Machine, need, read_ppm, run_cases
 QEMU = "/usr/bin/qemu-system-x86_64"
 GRUB = "/usr/lib/grub-rescue/grub-rescue-cdrom.iso"
 SCRIPT = os.path.join(os.path.dirname(os.path.abspath(__file__)), "../../scripts/guest/initramfs")
+ASCII = "".join(chr(c) for c in range(33, 127) if chr(c) != "'")
 MODULES = ["bochs", "cirrus", "cirrusfb"]
 
 
@@ -119,7 +120,15 @@ def console(name, card, commands, size, slack=3):
                          "done; echo; printf 'The End') >/dev/tty1; echo status=$?\n")
             machine.expect(r"^status=0", 120)
             rest(machine, 2)
-            return shoot(machine, name, who)
+            picture = shoot(machine, name, who)
+            if who == "rhea":
+                machine.send(f"(printf '\\033[2J\\033[H'; echo '{ASCII}') >/dev/tty1; echo status=$?\n")
+                machine.expect(r"^status=0", 120)
+                rest(machine, 2)
+                text = machine.hmp("screen-text").splitlines()
+                if not "".join(line.strip() for line in text[:2]).startswith(ASCII):
+                    raise Failure(f"{name}: screen-text reads {text[:2]}")
+            return picture
 
     try:
         picture = on_both(name, scene, slack)

@@ -10,6 +10,7 @@ from machine import BUILD, Failure, Machine, make_image, run_cases
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 IMAGE = BUILD + "/test-logs/x.img"
+DISK = ("-drive", f"file={IMAGE},format=raw,index=0,media=disk", "-append", "console=ttyS0 quiet nosoftlockup")
 BLUE = (0x20, 0x4a, 0x87)
 
 loader = importlib.machinery.SourceFileLoader("screens", HERE + "/screens-slow.py")
@@ -34,23 +35,26 @@ def move(machine, dx, dy, times):
         screens.rest(machine, 0.4)
 
 
+def start(machine, driver, client):
+    """Boots Linux and starts X with a client; until that has said X-READY or X-TERMINAL to the serial line."""
+    machine.expect(r"rhea:\S*[#$] ", 300)
+    for command in (f"modprobe {driver}", "modprobe psmouse; modprobe evdev", "mount -t ext4 /dev/sda /mnt",
+                    "for d in dev proc sys; do mount --bind /$d /mnt/$d; done",
+                    "mkdir -p /dev/pts; mount -t devpts devpts /mnt/dev/pts; mount -t tmpfs tmpfs /mnt/tmp; mount -t tmpfs tmpfs /mnt/run",
+                    "SYSTEMD_IGNORE_CHROOT=1 chroot /mnt sh -c '/lib/systemd/systemd-udevd --daemon; udevadm trigger; udevadm settle -t 60'"):
+        machine.send(command + "; echo status=$?\n")
+        machine.expect(r"^status=0", 200)
+    machine.send(f"(HOME=/root chroot /mnt xinit {client} -- /usr/bin/Xorg :0 vt7 -nolisten tcp >/mnt/tmp/log 2>&1; "
+                 "tail -n 20 /mnt/tmp/log; echo X-$((1))-ENDED) &\n")
+    if machine.expect(r"X-TERMINAL|^X-READY|X-1-ENDED", 900)[0] == "X-1-ENDED":
+        raise Failure("X did not start")
+
+
 def x_on(name, card, driver, size, slack):
     options = screens.more_modules()
     try:
-        with Machine(*options, *card, "-drive", f"file={IMAGE},format=raw,index=0,media=disk", "-append",
-                     "console=ttyS0 quiet nosoftlockup", memory=1024) as machine:
-            machine.expect(r"rhea:\S*[#$] ", 300)
-            for command in (f"modprobe {driver}", "modprobe psmouse; modprobe evdev", "mount -t ext4 /dev/sda /mnt",
-                            "for d in dev proc sys; do mount --bind /$d /mnt/$d; done",
-                            "mkdir -p /dev/pts; mount -t devpts devpts /mnt/dev/pts; mount -t tmpfs tmpfs /mnt/tmp; "
-                            "mount -t tmpfs tmpfs /mnt/run",
-                            "SYSTEMD_IGNORE_CHROOT=1 chroot /mnt sh -c '/lib/systemd/systemd-udevd --daemon; udevadm trigger; udevadm settle -t 60'"):
-                machine.send(command + "; echo status=$?\n")
-                machine.expect(r"^status=0", 200)
-            machine.send("(HOME=/root chroot /mnt xinit /root/.xinitrc -- /usr/bin/Xorg :0 vt7 -nolisten tcp >/mnt/tmp/log 2>&1; "
-                         "tail -n 20 /mnt/tmp/log; echo X-$((1))-ENDED) &\n")
-            if machine.expect(r"X-TERMINAL|X-1-ENDED", 900)[0] == "X-1-ENDED":
-                raise Failure("X did not start")
+        with Machine(*options, *card, *DISK, memory=1024) as machine:
+            start(machine, driver, "/root/.xinitrc")
             screens.rest(machine, 40)
             move(machine, -250, -250, 12)  # into the corner, then onto the terminal, which so gets the keys
             move(machine, 12, 10, 10)

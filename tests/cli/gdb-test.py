@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""The debug server: a client of our own for exact packets, and gdb itself in batch mode, on the flat guest debugged.S."""
+"""The debug server: a client of our own for exact packets, and gdb itself in batch mode, on the flat guest debugged.S.
+$RHEA_ACCEL: the accelerator.  $RHEA_GDB_FILL: four breakpoints nobody meets come first, so that with KVM all others are INT3."""
 import os
 import re
 import shutil
@@ -12,7 +13,7 @@ import tempfile
 import time
 from random import Random
 
-from cli import NONE, RHEA, case, fails, main, must, must_be, must_have
+from cli import CASES, NONE, RHEA, case, fails, main, must, must_be, must_have
 
 BUILD = os.environ.get("RHEA_BUILD", "build")
 TOP = os.path.join(os.path.dirname(os.path.abspath(__file__)), "../..")
@@ -23,27 +24,39 @@ SYMBOLS = {}
 COUNTER, OTHER = 0x10000, 0x10040
 
 
+def read_symbols(listing):
+    for line in listing.splitlines():
+        address, _, name = line.split()
+        SYMBOLS[name] = int(address, 16)
+
+
 def build_guest():
-    """The guest as a ROM and, for its symbols, as an ELF file."""
+    """The guest as a ROM and, for its symbols, as an ELF file.  $RHEA_GDB_GUEST: what `nm` says of it, beside its ROM, where
+    there is no compiler."""
+    made = os.environ.get("RHEA_GDB_GUEST")
+    if made:
+        shutil.copy(os.path.splitext(made)[0] + ".bin", ROM)
+        with open(made, encoding="ascii") as f:
+            read_symbols(f.read())
+        return
     obj = f"{FOLDER}/debugged.o"
     subprocess.run(["cc", "-m64", "-I.", "-c", "-o", obj, "tests/guest/debugged.S"], cwd=TOP, check=True)
     link = ["ld", "-m", "elf_x86_64", "-T", "tests/guest/rom.ld", obj]
     subprocess.run([*link, "-o", ROM], cwd=TOP, check=True)
     subprocess.run([*link, "--oformat", "elf64-x86-64", "-o", ELF], cwd=TOP, check=True)
-    for line in subprocess.run(["nm", ELF], capture_output=True, text=True, check=True).stdout.splitlines():
-        address, _, name = line.split()
-        SYMBOLS[name] = int(address, 16)
+    read_symbols(subprocess.run(["nm", ELF], capture_output=True, text=True, check=True).stdout)
 
 
 class Guest:
     """The flat guest, stopped at reset, with a debug server on a socket."""
     count = 0
+    accel = os.environ.get("RHEA_ACCEL", "interp")
 
     def __init__(self, *more, cpus=2):
         Guest.count += 1
         self.path = f"{FOLDER}/gdb{Guest.count}.sock"
         self.process = subprocess.Popen(
-            [RHEA, "-accel", os.environ.get("RHEA_ACCEL", "interp"), "-M", "pc", "-m", "16", "-smp", str(cpus), "-nodefaults",
+            [RHEA, "-accel", self.accel, "-M", "pc", "-m", "16", "-smp", str(cpus), "-nodefaults",
              "-display", "none", "-bios", ROM, "-device", "isa-debug-exit,iobase=0xf4,iosize=4", "-no-reboot", "-S",
              "-gdb", f"unix:{self.path},server=on,wait=off", *more], stdin=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
         self.socket = None
@@ -72,6 +85,8 @@ class Guest:
         self.socket.settimeout(10)
         self.socket.connect(self.path)
         must_be(self.ask("QStartNoAckMode"), "OK")
+        for n in range(4 if os.environ.get("RHEA_GDB_FILL") else 0):
+            must_be(self.ask(f"Z1,{0x700000 + n:x},1"), "OK")
 
     def send(self, body):
         self.socket.sendall(b"$%s#%02x" % (body.encode(), sum(body.encode()) & 255))
@@ -301,9 +316,28 @@ def gdb_itself():
     return None
 
 
+def once_more_translated():
+    """Every case again on the translator, which is what runs by default."""
+    def add(function):
+        def again():
+            Guest.accel = "jit"
+            try:
+                return function()
+            finally:
+                Guest.accel = "interp"
+
+        again.__name__ = function.__name__ + "_jit"
+        CASES.append(again)
+
+    for function in list(CASES):
+        add(function)
+
+
 def main_with_guest():
     try:
         build_guest()
+        if "RHEA_ACCEL" not in os.environ:
+            once_more_translated()
         main()
     finally:
         shutil.rmtree(FOLDER, ignore_errors=True)

@@ -235,6 +235,47 @@ TEST(mode0_interrupts_once)
     qtest_end(t);
 }
 
+static uint8_t pic_poll(void)
+{
+    qtest_outb(t, 0x20, 0x0c);
+    return qtest_inb(t, 0x20);
+}
+
+/* While interrupt 0 is masked and pending no tick changes anything: none happens; later they come at their old times. */
+TEST(masked_ticks_do_not_happen)
+{
+    static const uint8_t modes[] = { 0x34, 0x36 };
+    for (unsigned i = 0; i < sizeof(modes); i++) {
+        t = qtest_start("-M pc -m 64M -nodefaults -vga none");
+        static const uint8_t init[][2] = { { 0x20, 0x11 }, { 0x21, 8 }, { 0x21, 4 }, { 0x21, 1 }, { 0x21, 0xff } };
+        for (unsigned k = 0; k < sizeof(init) / 2; k++) {
+            qtest_outb(t, init[k][0], init[k][1]);
+        }
+        load(modes[i], 1000);
+        at_tick(2000);
+        qtest_outb(t, 0x20, 0x0a); /* IRR is read */
+        CHECK_EQ(qtest_inb(t, 0x20) & 1, 1);
+        at_tick(3000); /* after a write it looks once more */
+        int64_t next = qtest_clock_step_next(t);
+        CHECK(next == ticks_ns(3000) || next > ticks_ns(6000)); /* there is none, or it is not the PIT's */
+        int64_t period = next * 1193182 / 1000000000 / 1000 + 2;
+        at_tick(period * 1000 - 300);
+        CHECK_EQ(count(0), modes[i] == 0x34 ? 300 : 600);
+        qtest_outb(t, 0x21, 0xfe);
+        CHECK_EQ(pic_poll(), 0x80); /* the one that was pending */
+        qtest_outb(t, 0x20, 0x20);
+        CHECK_EQ(pic_poll(), 0);
+        at_tick(period * 1000 - 1);
+        CHECK_EQ(pic_poll(), 0);
+        at_tick(period * 1000);
+        CHECK_EQ(pic_poll(), 0x80);
+        qtest_outb(t, 0x20, 0x20);
+        at_tick(period * 1000 + 1000);
+        CHECK_EQ(pic_poll(), 0x80);
+        qtest_end(t);
+    }
+}
+
 /* The shortest periods must not keep the emulator from answering. */
 TEST(fast_periods_are_served)
 {

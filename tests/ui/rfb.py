@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """A VNC client of the tests' own: the RFB protocol (rfbproto, versions 3.3 to 3.8) with the encodings raw, copy and ZRLE, and the
 pseudo encodings that matter. Nothing of it comes from a VNC library, so that it can be wrong in other places than ours."""
+import os
 import select
 import socket
 import struct
@@ -68,14 +69,58 @@ def des(key, block):
     return bytes(int("".join(map(str, inverse[i:i + 8])), 2) for i in range(0, 64, 8))
 
 
+class Web:
+    """A web socket's frames as a socket."""
+
+    def __init__(self, sock):
+        self.sock, self.buffer = sock, b""
+
+    def settimeout(self, limit):
+        self.sock.settimeout(limit)
+
+    def fileno(self):
+        return self.sock.fileno()
+
+    def sendall(self, data):
+        mask = os.urandom(4)
+        body = bytes(b ^ mask[i % 4] for i, b in enumerate(data))
+        head = struct.pack("BB", 0x82, 0x80 | len(data)) if len(data) < 126 else struct.pack(">BBH", 0x82, 0xfe, len(data))
+        self.sock.sendall(head + mask + body)
+
+    def exactly(self, count):
+        data = b""
+        while len(data) < count:
+            got = self.sock.recv(count - len(data))
+            if not got:
+                raise Broken("the web socket ended")
+            data += got
+        return data
+
+    def recv_into(self, view):
+        while not self.buffer:
+            _, size = self.exactly(2)
+            if size == 126:
+                size, = struct.unpack(">H", self.exactly(2))
+            elif size == 127:
+                size, = struct.unpack(">Q", self.exactly(8))
+            self.buffer = self.exactly(size)
+        count = min(len(view), len(self.buffer))
+        view[:count] = self.buffer[:count]
+        self.buffer = self.buffer[count:]
+        return count
+
+    def close(self):
+        self.sock.close()
+
+
 class Client:
-    def __init__(self, address, password=None, encodings=(RAW,), shared=True, version=b"003.008", sock=None, limit=20):
-        """@address: (host, port) or the path of a Unix socket; @sock: a connection that exists already."""
+    def __init__(self, address, password=None, encodings=(RAW,), shared=True, version=b"003.008", sock=None, limit=20, tls=None):
+        """@address: (host, port) or the path of a Unix socket; @sock: a connection that exists already; @tls: an SSLContext, if the
+        server encrypts."""
         if sock is None:
             sock = socket.socket(socket.AF_UNIX if isinstance(address, str) else socket.AF_INET)
-            sock.settimeout(limit)
             sock.connect(address)
-        self.sock, self.limit = sock, limit
+        self.sock, self.limit, self.tls = sock, limit, tls
         self.sock.settimeout(limit)
         self.zlib = zlib.decompressobj()
         self.events, self.frames, self.rects, self.bytes = [], 0, 0, 0
@@ -109,15 +154,19 @@ class Client:
         self.send(b"RFB " + version + b"\n")
         if version == b"003.003":
             security, = self.unpack(">I")
+            if not security:
+                raise Broken(self.read(self.unpack(">I")[0]).decode())
         else:
             count, = self.unpack("B")
             if not count:
                 raise Broken(self.read(self.unpack(">I")[0]).decode())
             offered = self.read(count)
-            security = 2 if 2 in offered else 1
+            security = 19 if self.tls else 2 if 2 in offered else 1
             if security not in offered:
                 raise Broken(f"security types {offered!r}")
             self.send(bytes([security]))
+            if self.tls:
+                security = self.vencrypt()
         self.security = security
         if security == 2:
             challenge, key = self.read(16), (password or "").encode().ljust(8, b"\0")[:8]
@@ -131,6 +180,21 @@ class Client:
         self.width, self.height, self.format, length = self.unpack(">HH16sI")
         self.name = self.read(length).decode()
         self.fb = bytearray(self.width * self.height * 4)
+
+    def vencrypt(self):
+        """VeNCrypt 0.2 with its only offer; what is left to do: 1 nothing, 2 a password."""
+        if self.read(2) != b"\0\2":
+            raise Broken("VeNCrypt of another version")
+        self.send(b"\0\2")
+        status, count = self.unpack("BB")
+        if status:
+            raise Broken("VeNCrypt 0.2 is not wanted")
+        self.offered = self.unpack(f">{count}I")
+        self.send(struct.pack(">I", self.offered[0]))
+        if self.read(1) != b"\1":
+            raise Broken("VeNCrypt: refused")
+        self.sock = self.tls.wrap_socket(self.sock, server_hostname="localhost")
+        return 2 if self.offered[0] in (258, 261) else 1
 
     def set_encodings(self, encodings):
         self.send(struct.pack(f">BxH{len(encodings)}i", 2, len(encodings), *encodings))
@@ -272,6 +336,8 @@ class Client:
                 raise Broken("no frame came")
 
     def pending(self, seconds):
+        if self.tls and self.sock.pending():
+            return True
         return bool(select.select([self.sock], [], [], seconds)[0])
 
     def settle(self, quiet=0.3, limit=10):

@@ -10,6 +10,8 @@ import subprocess
 import sys
 import time
 
+import rfb
+from certificates import PKI, authority, certificate
 from display import BUILD, CASES, Machine, free_port, must, must_have, read_ppm, run_cases, wait_until
 
 HERE = os.path.dirname(os.path.abspath(__file__))
@@ -79,23 +81,66 @@ def try_viewer(server, machine, name):
     save(server, name + "-key")
 
 
+class TigerVnc:
+    """The viewer as a process; where its window is, in the corner and with the keys."""
+
+    def __init__(self, server, *options):
+        self.server = server
+        self.process = subprocess.Popen(["xvncviewer", "-Shared", "-AutoSelect=0", "-NoJPEG", "-RemoteResize=0", *options],
+                                        env={**os.environ, **server.environment, "HOME": PKI}, stdout=subprocess.DEVNULL,
+                                        stderr=subprocess.STDOUT)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, kind, error, trace):
+        self.process.terminate()
+        self.process.wait()
+
+    def show(self):
+        wait_until(lambda: self.server.do("search", "--name", "TigerVNC"), "the viewer's window", 60)
+        for w in self.server.do("search", "--name", "TigerVNC").split():
+            self.server.do("windowmove", w, 0, 0)
+            self.server.do("windowfocus", w)
+
+
 @window.with_server
 def tigervnc(server):
     for options in ([], ["-PreferredEncoding=ZRLE"], ["-PreferredEncoding=Hextile"], ["-PreferredEncoding=Raw"]):
         with Machine("-vnc", "unix:{folder}/vnc", guest="screen") as m:
             m.expect("screen")
-            viewer = subprocess.Popen(["xvncviewer", "-Shared", "-AutoSelect=0", "-NoJPEG", "-RemoteResize=0", *options, m.vnc],
-                                      env={**os.environ, **server.environment}, stdout=subprocess.DEVNULL, stderr=subprocess.STDOUT)
-            try:
-                wait_until(lambda: server.do("search", "--name", "TigerVNC"), "the viewer's window", 60)
-                for w in server.do("search", "--name", "TigerVNC").split():
-                    server.do("windowmove", w, 0, 0)
-                    server.do("windowfocus", w)
+            with TigerVnc(server, *options, m.vnc) as viewer:
+                viewer.show()
                 try_viewer(server, m, "tigervnc" + "".join(options).replace("-PreferredEncoding=", "-"))
                 must_have(m.hmp("info vnc"), "Client:")
-            finally:
-                viewer.terminate()
-                viewer.wait()
+            m.end()
+
+
+@window.with_server
+def tigervnc_encrypted(server):
+    """By certificate, with and without a password, and without certificates; not with one that another CA has signed."""
+    authority("ca")
+    authority("other")
+    certificate("ca", "server", "localhost", "serverAuth")
+    with open(f"{PKI}/password", "wb") as f:  # its file is encrypted with a key that everybody knows
+        f.write(rfb.des(bytes((23, 82, 107, 6, 35, 78, 88, 7)), b"sesame".ljust(8, b"\0")))
+    x509 = f"tls-creds-x509,id=t,dir={PKI}/server,endpoint=server,verify-peer=off"
+    for creds, security, more, password in ((x509, "X509None", f"-X509CA={PKI}/ca.pem", ""), (x509, "X509Vnc", f"-X509CA={PKI}/ca.pem", "s"),
+                                            ("tls-creds-anon,id=t,endpoint=server", "TLSVnc", "-Shared", "s"),
+                                            (x509, "X509None", f"-X509CA={PKI}/other.pem", None)):
+        port = free_port()
+        with Machine("-object", "secret,id=s,data=sesame", "-object", creds, "-vnc", f"127.0.0.1:{port - 5900},tls-creds=t"
+                     + (",password-secret=s" if password else ""), guest="screen") as m:
+            m.expect("screen")
+            with TigerVnc(server, f"-SecurityTypes={security}", more, "-passwd", f"{PKI}/password", f"localhost::{port}") as viewer:
+                if password is None:
+                    wait_until(lambda: server.do("search", "--name", "ertificate"), "the viewer's doubts", 60)
+                    save(server, "tigervnc-doubts")
+                    must("Client:" not in m.hmp("info vnc"), "the viewer has logged in")
+                else:
+                    viewer.show()
+                    try_viewer(server, m, "tigervnc-" + security)
+                    must_have(m.hmp("info vnc"), "Client:", "vencrypt")
             m.end()
 
 

@@ -237,49 +237,6 @@ def reverse_connection():
     must_have(bad.stderr, "viewer", "refused")
 
 
-class Web:
-    """A web socket's frames as a socket."""
-
-    def __init__(self, sock):
-        self.sock, self.buffer = sock, b""
-
-    def settimeout(self, limit):
-        self.sock.settimeout(limit)
-
-    def fileno(self):
-        return self.sock.fileno()
-
-    def sendall(self, data):
-        mask = os.urandom(4)
-        body = bytes(b ^ mask[i % 4] for i, b in enumerate(data))
-        head = struct.pack("BB", 0x82, 0x80 | len(data)) if len(data) < 126 else struct.pack(">BBH", 0x82, 0xfe, len(data))
-        self.sock.sendall(head + mask + body)
-
-    def exactly(self, count):
-        data = b""
-        while len(data) < count:
-            got = self.sock.recv(count - len(data))
-            must(got, "the web socket ended")
-            data += got
-        return data
-
-    def recv_into(self, view):
-        while not self.buffer:
-            _, size = self.exactly(2)
-            if size == 126:
-                size, = struct.unpack(">H", self.exactly(2))
-            elif size == 127:
-                size, = struct.unpack(">Q", self.exactly(8))
-            self.buffer = self.exactly(size)
-        count = min(len(view), len(self.buffer))
-        view[:count] = self.buffer[:count]
-        self.buffer = self.buffer[count:]
-        return count
-
-    def close(self):
-        self.sock.close()
-
-
 def http(port, request):
     with socket.create_connection(("127.0.0.1", port), 15) as sock:
         sock.sendall(request)
@@ -318,7 +275,7 @@ def web_page_and_web_socket():
             answer += sock.recv(1)
         accept = base64.b64encode(hashlib.sha1(key + b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11").digest()).decode()
         must_have(answer.decode(), "101", accept)
-        client = rfb.Client(None, sock=Web(sock))
+        client = rfb.Client(None, sock=rfb.Web(sock))
         client.settle()
         must_be((client.width, client.height), (1024, 768))
         direct = connect(machine)
@@ -417,6 +374,38 @@ def more_than_enough_connections():
         must(threads < 100, f"{threads} threads")
         for sock in held:
             sock.close()
+        machine.end()
+
+
+def must_see_what_is(machine, client):
+    """The viewer's picture is what a screendump, which draws everything anew, has."""
+    path = os.path.join(machine.folder, "dump.ppm")
+    client.settle(quiet=0.5)
+    machine.hmp(f"screendump {path}")
+    must(rgb(client) == read_ppm(path)[2], "the viewer sees something else")
+
+
+@case
+def text_cursor():
+    """It blinks and moves, and what is drawn for that alone is right."""
+    with Machine(*VNC) as machine:
+        machine.hmp('wait-for "No bootable device" 60', limit=90)
+        client = connect(machine)
+        client.settle(quiet=0.15, limit=3)
+        low, high = (int(machine.hmp(f"o /b 0x3d4 {n}") + machine.hmp("i /b 0x3d5").split()[-1], 16) for n in (15, 14))
+        row, column = divmod(high << 8 | low, 80)
+        seen, end = set(), time.monotonic() + 3 * SLOW
+        while time.monotonic() < end and len(seen) < 2:
+            client.frame()
+            seen.add(client.pixel(column * 9 + 3, row * 16 + 14))
+        must_be(len(seen), 2, f"colours of the cursor at {column},{row}")
+        machine.hmp("stop")
+        for position in (high << 8 | low, 5 * 80 + 79, 6 * 80, 0):
+            machine.hmp("o /b 0x3d4 14")
+            machine.hmp(f"o /b 0x3d5 {position >> 8}")
+            machine.hmp("o /b 0x3d4 15")
+            machine.hmp(f"o /b 0x3d5 {position & 255}")
+            must_see_what_is(machine, client)
         machine.end()
 
 

@@ -9,6 +9,7 @@
 #include "target/i386/flags.h"
 #include "target/i386/msr.h"
 #include "target/i386/seg-int.h"
+#include "util/mainloop.h"
 
 static X86Cpu *cpu_of(const char *model, unsigned index, unsigned apic_id, const CpuTopology *topo)
 {
@@ -226,6 +227,62 @@ TEST(triple_fault)
     CHECK(!cpu->exc_ext);
     guest_new();
     CHECK(!cpu->shutdown);
+}
+
+static bool inject(X86Cpu *cpu, const MachineCheck *m, Error **errp)
+{
+    bql_lock();
+    bool ok = target_ops.machine_check(&cpu->vcpu, m, false, errp);
+    bql_unlock();
+    return ok;
+}
+
+TEST(machine_checks)
+{
+    X86Cpu *cpu = guest_new();
+    const uint64_t val = 1ull << 63, over = 1ull << 62, uc = 1ull << 61;
+    MachineCheck m = { .bank = 2, .status = val | 0x135, .addr = 0x1000, .misc = 7 };
+    uint64_t *bank = cpu->mce_banks[2];
+    Error *err = NULL;
+
+    /* corrected: only logged; the second one overflows */
+    CHECK(inject(cpu, &m, &err));
+    CHECK_EQ(bank[1], m.status);
+    CHECK_EQ(bank[2], 0x1000);
+    CHECK_EQ(bank[3], 7);
+    CHECK(inject(cpu, &m, &err));
+    CHECK_EQ(bank[1], m.status | over);
+    CHECK(!(atomic_load(&cpu->vcpu.events) & VCPU_EV_MCE));
+    /* uncorrected: #MC, which sets MCIP */
+    guest_long(cpu, 0);
+    cpu->cr4 |= CR4_MCE;
+    m.status |= uc;
+    m.mcg_status = 5;
+    m.addr = 0x2000;
+    CHECK(inject(cpu, &m, &err));
+    CHECK(atomic_load(&cpu->vcpu.events) & VCPU_EV_MCE);
+    CHECK_EQ(cpu->mcg_status, 1);
+    CHECK_EQ(guest_go(cpu), EXC_MC);
+    CHECK_EQ(cpu->mcg_status, 5);
+    CHECK_EQ(bank[2], 0x2000);
+    /* a corrected one does not displace it; another uncorrected one while MCIP is set is a shutdown */
+    m.status = val;
+    CHECK(inject(cpu, &m, &err));
+    CHECK_EQ(bank[1], val | over | uc | 0x135);
+    m.status = val | uc;
+    CHECK(inject(cpu, &m, &err));
+    CHECK_EQ(guest_go(cpu), 99);
+    /* switched off, nonsense */
+    cpu = guest_new();
+    cpu->mce_banks[2][0] = 0;
+    CHECK(!inject(cpu, &m, &err));
+    error_free(err);
+    err = NULL;
+    m.bank = 10;
+    CHECK(!inject(cpu, &m, &err));
+    CHECK(strstr(error_message(err), "0 to 9") != NULL);
+    error_free(err);
+    guest_new();
 }
 
 /* A virtual-8086 task at IOPL 0 with VME; TSS at GUEST_DATA, redirection bitmap all zero (redirect). */

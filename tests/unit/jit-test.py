@@ -10,6 +10,7 @@ BUILD = os.environ.get("RHEA_BUILD", "build")
 RUNS = [
     ("unit/interp-test", "jit", {}),
     ("unit/insn-native-test", "jit", {"CASES": "300"}),
+    ("unit/insn-walk-test", "jit", {"CASES": "30"}),
     ("unit/mmu-test", "jit", {}),
     ("unit/align-check-test", "jit", {}),
     ("unit/cpu-system-test", "jit", {}),

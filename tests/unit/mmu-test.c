@@ -165,6 +165,62 @@ TEST(global_pages)
     CHECK_EQ(try(cpu, GUEST_DATA, ACC_READ), 0);
 }
 
+/* Where code is may be remembered until what it was fetched through may be gone; flushes of data do not count. */
+TEST(remembered_code)
+{
+    X86Cpu *cpu = with_pte(0x500000 | PTE_P | PTE_G, 0);
+    uint64_t data = GUEST_DATA + 0x1000, id;
+
+    st_le64(guest_pte(data), 0x501000 | PTE_P | PTE_W | PTE_NX);
+    cpu->efer |= EFER_NXE;
+    set_control(cpu, CR4_PGE, 0);
+    CHECK_EQ(try(cpu, GUEST_DATA, ACC_EXEC), -1);
+    CHECK_EQ(try(cpu, data, ACC_READ), -1);
+    id = tlb_code_id(cpu);
+    tlb_flush_page(cpu, data);
+    tlb_drop_faulting(cpu, data);
+    tlb_flush_nonglobal(cpu);
+    tlb_switch(cpu, false);
+    CHECK_EQ(tlb_code_id(cpu), id); /* all code is global */
+    cpu->cpl = 3;
+    CHECK(tlb_code_id(cpu) != id);
+    cpu->cpl = 0;
+    tlb_flush_page(cpu, GUEST_DATA);
+    CHECK(tlb_code_id(cpu) != id);
+    CHECK_EQ(try(cpu, GUEST_DATA, ACC_EXEC), -1);
+    id = tlb_code_id(cpu);
+    tlb_drop_faulting(cpu, GUEST_DATA);
+    CHECK(tlb_code_id(cpu) != id);
+    id = tlb_code_id(cpu);
+    tlb_code_renew(cpu);
+    CHECK(tlb_code_id(cpu) != id);
+    id = tlb_code_id(cpu);
+    tlb_flush_all(cpu);
+    CHECK(tlb_code_id(cpu) != id);
+}
+
+TEST(remembered_code_of_one_space)
+{
+    X86Cpu *cpu = with_pte(0x500000 | PTE_P, 0);
+    uint64_t before = tlb_code_id(cpu), id;
+
+    CHECK_EQ(try(cpu, GUEST_DATA, ACC_EXEC), -1);
+    id = tlb_code_id(cpu);
+    CHECK(id != before); /* not that of all spaces any more */
+    tlb_flush_page(cpu, GUEST_DATA + 0x400000 - 0x1000);
+    CHECK_EQ(tlb_code_id(cpu), id);
+    tlb_flush_page(cpu, GUEST_DATA);
+    CHECK(tlb_code_id(cpu) != id);
+    id = tlb_code_id(cpu);
+    tlb_flush_nonglobal(cpu);
+    CHECK(tlb_code_id(cpu) != id);
+    st_le64(guest_pte(GUEST_DATA), 0x500000 | PTE_P | PTE_U);
+    CHECK_EQ(try(cpu, GUEST_DATA, ACC_EXEC), -1);
+    id = tlb_code_id(cpu);
+    tlb_switch(cpu, false); /* CR3 is written */
+    CHECK(tlb_code_id(cpu) != id);
+}
+
 TEST(legacy_32_bit)
 {
     X86Cpu *cpu = guest_new();

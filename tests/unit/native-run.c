@@ -91,8 +91,7 @@ static void native_signal(int sig, siginfo_t *info, void *context)
     uint64_t rip = (uint64_t)g[REG_RIP];
 
     (void)info;
-    (void)info;
-    if (!native_out || rip < NATIVE_CODE || rip >= NATIVE_CODE + 0x1000) {
+    if (!native_out) {
         signal(sig, SIG_DFL); /* ours: die of it */
         return;
     }
@@ -207,9 +206,10 @@ static void setup_mode(bool compat)
     guest->xcr0 = 7;
     guest->cr3 = GUEST_TABLES;
     guest->cpl = 3;
+    guest->seg[SEG_TR].limit = 0; /* no I/O permission bitmap */
     guest->eflags = 2 | FL_IF;
     for (unsigned s = 0; s <= SEG_GS; s++) {
-        guest->seg[s] = (X86Seg){ .sel = 0x2b, .attr = data, .limit = UINT32_MAX };
+        guest->seg[s] = (X86Seg){ .sel = s < SEG_FS ? 0x2b : 0, .attr = data, .limit = UINT32_MAX };
     }
     guest->seg[SEG_CS] = (X86Seg){ .sel = compat ? 0x23 : 0x33, .limit = UINT32_MAX,
                                    .attr = (compat ? data : (data & ~(uint32_t)SEG_DB) | SEG_L) | SEG_CODE };

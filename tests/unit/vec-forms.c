@@ -21,22 +21,13 @@ int vec_class(const char *isa)
 
 /* --- encoding ---------------------------------------------------------------------------------------------------- */
 
-typedef struct Fields {
-    uint8_t reg, rm, index, vvvv;
-    uint8_t mod;
-    bool sib, addr32;
-    uint8_t extra; /* prefix that does not belong there, or 0 */
-    unsigned scale;
-    int32_t disp;
-} Fields;
-
 static void put(VecCase *c, uint64_t v, unsigned size)
 {
     st_le(c->code + c->len, v, size);
     c->len += size;
 }
 
-static void put_vex(VecCase *c, const VecForm *f, const Fields *x)
+static void put_vex(VecCase *c, const VecForm *f, const VecFields *x)
 {
     uint8_t pp = f->prefix == 0x66 ? 1 : f->prefix == 0xf3 ? 2 : f->prefix == 0xf2 ? 3 : 0;
     uint8_t last = (uint8_t)((~x->vvvv & 15) << 3 | f->wide << 2 | pp);
@@ -52,7 +43,7 @@ static void put_vex(VecCase *c, const VecForm *f, const Fields *x)
     }
 }
 
-static void put_legacy(VecCase *c, const VecForm *f, const Fields *x)
+static void put_legacy(VecCase *c, const VecForm *f, const VecFields *x)
 {
     uint8_t rex = (uint8_t)(f->w << 3 | (x->reg >> 3) << 2 | (x->index >> 3) << 1 | x->rm >> 3);
 
@@ -70,15 +61,15 @@ static void put_legacy(VecCase *c, const VecForm *f, const Fields *x)
     }
 }
 
-static void put_insn(VecCase *c, const VecForm *f, const Fields *x)
+void vec_put_insn(VecCase *c, const VecForm *f, const VecFields *x)
 {
     c->len = 0;
     memset(c->code, 0x90, sizeof(c->code));
     if (x->addr32) {
         put(c, 0x67, 1);
     }
-    if (x->extra) {
-        put(c, x->extra, 1);
+    for (unsigned k = 0; k < x->extras; k++) {
+        put(c, x->extra[k], 1);
     }
     if (f->vex) {
         put_vex(c, f, x);
@@ -102,9 +93,9 @@ static void put_insn(VecCase *c, const VecForm *f, const Fields *x)
 static const char *probe(const VecForm *f, uint8_t reg, uint8_t rm, uint8_t vvvv, const char **name)
 {
     VecCase c;
-    Fields x = { .reg = reg, .rm = f->mem ? 3 : rm, .vvvv = vvvv, .mod = f->mem ? 2 : 3, .sib = f->vsib, .index = f->vsib ? 6 : 0 };
+    VecFields x = { .reg = reg, .rm = f->mem ? 3 : rm, .vvvv = vvvv, .mod = f->mem ? 2 : 3, .sib = f->vsib, .index = f->vsib ? 6 : 0 };
 
-    put_insn(&c, f, &x);
+    vec_put_insn(&c, f, &x);
     *name = NULL;
     return decode_isa(f->compat ? MODE_PE | MODE_LMA | MODE_CODE32 : MODE_PE | MODE_LMA | MODE_CODE64, c.code, 15, name);
 }
@@ -165,7 +156,7 @@ static void walk_opcode(VecForm *f, VecVisit *visit, void *opaque)
         }
         differ |= !f->vsib && !same_name(names[0], names[reg]);
     }
-    if (!differ && !(f->map == 0)) {
+    if (!differ && !(f->map == 0 && (f->op & 0xf8) == 0xd8)) {
         finish_form(f, visit, opaque);
         return;
     }
@@ -179,26 +170,33 @@ static void walk_opcode(VecForm *f, VecVisit *visit, void *opaque)
     }
 }
 
+/* Opcodes of a family: the one-byte map's are x87's or the rest. */
+static bool in_family(VecFamily family, unsigned map, unsigned op)
+{
+    bool x87 = (op & 0xf8) == 0xd8;
+
+    return map > 0 ? family == VEC_LEGACY || family == VEC_VEX : family == (x87 ? VEC_X87 : VEC_BASE);
+}
+
 void vec_walk(VecFamily family, bool compat, VecVisit *visit, void *opaque)
 {
     static const uint8_t prefixes[] = { 0, 0x66, 0xf3, 0xf2 };
     VecForm f = { .compat = compat, .vex = family == VEC_VEX };
     bool x87 = family == VEC_X87;
 
-    for (f.map = x87 ? 0 : 1; f.map <= (x87 ? 0 : 3); f.map++) {
-        for (unsigned op = x87 ? 0xd8 : 0; op <= (x87 ? 0xdf : 0xff); op++) {
-            for (unsigned k = 0; k < (x87 ? 2 : 4); k++) {
-                for (unsigned bits = 0; bits < 8; bits++) {
-                    f.op = (uint8_t)op;
-                    f.prefix = prefixes[k];
-                    f.mem = bits & 1;
-                    f.w = bits & 2;
-                    f.wide = bits & 4;
-                    if ((f.wide && !f.vex) || (f.w && (compat && !f.vex)) || (f.w && x87)) {
-                        continue;
-                    }
-                    walk_opcode(&f, visit, opaque);
+    for (unsigned at = 0; at < 0x400; at++) {
+        f.map = (uint8_t)(at >> 8);
+        f.op = (uint8_t)at;
+        for (unsigned k = 0; k < (x87 ? 2 : 4) && in_family(family, f.map, f.op); k++) {
+            for (unsigned bits = 0; bits < 8; bits++) {
+                f.prefix = prefixes[k];
+                f.mem = bits & 1;
+                f.w = bits & 2;
+                f.wide = bits & 4;
+                if ((f.wide && !f.vex) || (f.w && (compat && !f.vex)) || (f.w && x87)) {
+                    continue;
                 }
+                walk_opcode(&f, visit, opaque);
             }
         }
     }
@@ -430,7 +428,7 @@ static bool base_ok(const VecForm *f, uint8_t base)
     return base != 4 && !(implicit && (base == 0 || base == 2));
 }
 
-static void choose_memory(VecCase *c, const VecForm *f, Fields *x, unsigned regs)
+static void choose_memory(VecCase *c, const VecForm *f, VecFields *x, unsigned regs)
 {
     uint64_t r = native_random();
     bool has_index;
@@ -464,7 +462,7 @@ static void choose_memory(VecCase *c, const VecForm *f, Fields *x, unsigned regs
     }
 }
 
-static void choose_registers(VecCase *c, const VecForm *f, Fields *x)
+static void choose_registers(VecCase *c, const VecForm *f, VecFields *x)
 {
     unsigned regs = f->compat ? 8 : 16;
     uint64_t r = native_random();
@@ -516,7 +514,7 @@ static uint8_t choose_extra(const VecForm *f)
 
 void vec_case(VecCase *c, const VecForm *f)
 {
-    Fields x = { 0 };
+    VecFields x = { 0 };
     static Insn insn;
 
     memset(c, 0, sizeof(*c));
@@ -529,8 +527,9 @@ void vec_case(VecCase *c, const VecForm *f)
     c->in.xstate = xstate;
     prepare_implicit(c, f);
     choose_registers(c, f, &x);
-    x.extra = choose_extra(f);
-    put_insn(c, f, &x);
+    x.extra[0] = choose_extra(f);
+    x.extras = x.extra[0] != 0;
+    vec_put_insn(c, f, &x);
     for (unsigned k = c->len; k < 15 && f->name; k++) {
         c->code[k] = (uint8_t)(native_random() >> 33); /* immediates */
     }

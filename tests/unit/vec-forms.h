@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Forms of x87, MMX, SSE and AVX instructions, found by walking the opcode maps, and random cases of them.  x86-64 hosts only. */
+/* Forms of instructions, found by walking the opcode maps, and random cases of x87, MMX, SSE and AVX.  x86-64 hosts only. */
 #ifndef TESTS_UNIT_VEC_FORMS_H
 #define TESTS_UNIT_VEC_FORMS_H
 
@@ -38,10 +38,22 @@ extern const VecClass vec_classes[]; /* vec-native-table.c; ends with NULL */
 int vec_class(const char *isa);
 
 typedef void VecVisit(const VecForm *f, void *opaque);
-/* Every form of one folder of encodings: legacy, VEX or x87. */
-typedef enum VecFamily { VEC_X87, VEC_LEGACY, VEC_VEX } VecFamily;
+/* Every form of one folder of encodings: x87, 0F and on, VEX, or the rest of the one-byte map. */
+typedef enum VecFamily { VEC_X87, VEC_LEGACY, VEC_VEX, VEC_BASE } VecFamily;
 void vec_walk(VecFamily family, bool compat, VecVisit *visit, void *opaque);
 
+/* How one case encodes it. */
+typedef struct VecFields {
+    uint8_t reg, rm, index, vvvv;
+    uint8_t mod;
+    bool sib, addr32;
+    uint8_t extra[14], extras; /* bytes before the form's own prefix */
+    unsigned scale;
+    int32_t disp;
+} VecFields;
+
+/* Writes prefixes, opcode, ModRM, SIB and displacement; immediates are the caller's.  NOPs follow. */
+void vec_put_insn(VecCase *c, const VecForm *f, const VecFields *x);
 void vec_case(VecCase *c, const VecForm *f);
 /* A random x87 and vector state as an XSAVE image. */
 void vec_random_state(uint8_t *x);

@@ -250,6 +250,7 @@ TEST(evex_xop)
     if (native_host_cpuid(7, 0, 1) & 1u << 16 || native_host_cpuid(0x80000001, 0, 2) & 1u << 11) {
         TEST_SKIP("the host has AVX-512 or XOP, the emulator not");
     }
+    fprintf(stderr, "AVX-512 (EVEX), XOP: the host lacks them: #UD compared\n");
     run_absent(0x62, false);
     run_absent(0x62, true);
     run_absent(0x8f, false);
