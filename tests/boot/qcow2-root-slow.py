@@ -16,7 +16,7 @@ FOLDER = BUILD + "/test-logs/qcow2-root"
 IMG = os.path.join(BUILD, "rhea-img")
 BASE, LOW, MIDDLE, TOP, DATA, RAW = (f"{FOLDER}/{name}" for name in ("base.img", "low.qcow2", "middle.qcow2", "top.qcow2", "data.qcow2",
                                                                       "raw.img"))
-ROOT = "?offset=1048576"  # of the root file system in its disk
+ROOT = 1048576  # where the root file system begins in its disk
 # Random sizes and places, each block with its own checksum and place, read back at the end and once more from a cold cache.
 FIO = ("fio --name=check --filename=$D --direct=1 --rw=randrw --bsrange=4k-128k --ba=4k --size=96m --offset=8m --iodepth=8 "
        "--ioengine=libaio --verify=crc32c --verify_pattern=%o --verify_fatal=1 --randseed=7 --end_fsync=1 --do_verify=1 "
@@ -85,9 +85,10 @@ def check(path, leaks):
         raise Failure(f"check: {found}")
 
 
-def e2fsck(disk, wanted, offset=""):
-    img("convert", "-O", "raw", disk, RAW)
-    done = subprocess.run(["e2fsck", "-fy", RAW + offset], capture_output=True, text=True, check=False)
+def e2fsck(disk, wanted, offset=0):
+    """Checks and repairs a copy of the file system, in RAW."""
+    img("convert", "-O", "raw", "--image-opts", f"driver=raw,offset={offset},file.driver=qcow2,file.file.filename={disk}", RAW)
+    done = subprocess.run(["e2fsck", "-fy", RAW], capture_output=True, text=True, check=False)
     print(done.stdout + done.stderr)
     if done.returncode not in wanted:
         raise Failure(f"e2fsck says {done.returncode}")
@@ -95,7 +96,7 @@ def e2fsck(disk, wanted, offset=""):
 
 def read_file(path):
     """A file of the root file system in RAW."""
-    done = subprocess.run(["debugfs", "-R", f"cat {path}", RAW + ROOT], capture_output=True, text=True, check=True)
+    done = subprocess.run(["debugfs", "-R", f"cat {path}", RAW], capture_output=True, text=True, check=True)
     return done.stdout.strip()
 
 
