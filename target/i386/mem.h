@@ -163,13 +163,13 @@ void tlb_flush_page(X86Cpu *cpu, uint64_t lin); /* INVLPG: of the current PCID, 
 void tlb_flush_page_pcid(X86Cpu *cpu, uint64_t lin, uint16_t pcid); /* not global ones */
 /* CR3 was loaded.  @keep: what is known of its PCID stays. */
 void tlb_switch(X86Cpu *cpu, bool keep);
-/* At creation (the vCPU's registers are zero) and at its end. */
 /*
  * What a translator learns about where code lies in the current space, at the current privilege, holds as long as the first gives the same
  * number (tlb-int.h); the second ends that for all numbers given so far.
  */
 uint64_t tlb_code_id(const X86Cpu *cpu);
 void tlb_code_renew(X86Cpu *cpu);
+/* At creation (the vCPU's registers are zero) and at its end. */
 void tlb_new(X86Cpu *cpu);
 void tlb_free(X86Cpu *cpu);
 
