@@ -56,7 +56,7 @@ WITH_gnutls := util/tls.c util/tls-creds.c
 WITHOUT_gnutls := util/tls-none.c
 WITH_vnc := $(filter-out ui/vnc-none.c,$(wildcard ui/vnc*.c))
 WITHOUT_vnc := ui/vnc-none.c
-WITH_sdl := ui/sdl.c ui/sdl-input.c ui/sdl-keys-table.c
+WITH_sdl := ui/sdl.c ui/sdl-load.c ui/sdl-input.c ui/sdl-keys-table.c
 WITHOUT_sdl := ui/sdl-none.c
 WITH_curses := ui/curses.c
 WITHOUT_curses := ui/curses-none.c
@@ -88,7 +88,8 @@ ALL_CFLAGS = -std=gnu11 -D_GNU_SOURCE -I. $(WARNINGS) -fno-strict-aliasing -pthr
 ifeq ($(SANITIZE),y)
 SANITIZE_FLAGS := -fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer
 endif
-ALL_LDFLAGS = -pthread $(SANITIZE_FLAGS) $(LDFLAGS) $(PARTIAL_LDFLAGS)
+# A library that is opened when it is needed, or not used at all, does not load at every start.
+ALL_LDFLAGS = -Wl,--as-needed -pthread $(SANITIZE_FLAGS) $(LDFLAGS) $(PARTIAL_LDFLAGS)
 # While the tree has no main(), parts that others call may be missing too: link the tests anyway.
 PARTIAL_LDFLAGS := $(if $(wildcard system/main.c),,-no-pie -Wl,--unresolved-symbols=ignore-all)
 

@@ -29,7 +29,7 @@ static bool sdl_hot_key(SdlDisplay *d, SDL_Scancode key)
         }
         return c != NULL;
     }
-    SDL_GetWindowSize(d->window, &ww, &wh);
+    sdl_lib.GetWindowSize(d->window, &ww, &wh);
     switch (key) {
     case SDL_SCANCODE_F: sdl_set_full_screen(d, !d->full_screen); return true;
     case SDL_SCANCODE_G: sdl_set_grab(d, !d->grabbed); return true;
@@ -40,12 +40,12 @@ static bool sdl_hot_key(SdlDisplay *d, SDL_Scancode key)
     case SDL_SCANCODE_EQUALS:
     case SDL_SCANCODE_KP_PLUS:
         d->user_sized = true;
-        SDL_SetWindowSize(d->window, ww * 5 / 4, wh * 5 / 4);
+        sdl_lib.SetWindowSize(d->window, ww * 5 / 4, wh * 5 / 4);
         return true;
     case SDL_SCANCODE_MINUS:
     case SDL_SCANCODE_KP_MINUS:
         d->user_sized = true;
-        SDL_SetWindowSize(d->window, MAX(ww * 4 / 5, 64), MAX(wh * 4 / 5, 64));
+        sdl_lib.SetWindowSize(d->window, MAX(ww * 4 / 5, 64), MAX(wh * 4 / 5, 64));
         return true;
     default: return false;
     }
@@ -118,8 +118,8 @@ static void sdl_pointer(SdlDisplay *d, int x, int y, int dx, int dy, int dz)
     SDL_Rect p = sdl_picture(d);
     int ww = 1, wh = 1, rw = 1, rh = 1;
 
-    SDL_GetWindowSize(d->window, &ww, &wh);
-    SDL_GetRendererOutputSize(d->renderer, &rw, &rh);
+    sdl_lib.GetWindowSize(d->window, &ww, &wh);
+    sdl_lib.GetRendererOutputSize(d->renderer, &rw, &rh);
     int px = x * rw / MAX(ww, 1) - p.x, py = y * rh / MAX(wh, 1) - p.y;
 
     input_pointer_abs(CLAMP(px, 0, p.w - 1) * INPUT_ABS_MAX / MAX(p.w - 1, 1), CLAMP(py, 0, p.h - 1) * INPUT_ABS_MAX / MAX(p.h - 1, 1),
@@ -177,7 +177,7 @@ static void sdl_on_window(SdlDisplay *d, const SDL_WindowEvent *e)
         if (c && console_takes_size(c)) {
             int w = 1, h = 1;
 
-            SDL_GetRendererOutputSize(d->renderer, &w, &h);
+            sdl_lib.GetRendererOutputSize(d->renderer, &w, &h);
             console_hint_size(c, &(ConsoleSizeHint){ .width = w, .height = h });
         }
         break;
@@ -207,7 +207,7 @@ void sdl_handle(SdlDisplay *d, const SDL_Event *e)
     case SDL_MOUSEBUTTONDOWN:
     case SDL_MOUSEBUTTONUP: sdl_on_button(d, &e->button); break;
     case SDL_MOUSEWHEEL:
-        SDL_GetMouseState(&x, &y);
+        sdl_lib.GetMouseState(&x, &y);
         sdl_pointer(d, x, y, 0, 0, -CLAMP(e->wheel.y, -20, 20));
         break;
     case SDL_WINDOWEVENT: sdl_on_window(d, &e->window); break;

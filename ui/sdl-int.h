@@ -10,6 +10,22 @@
 
 #include <SDL.h>
 
+/* What is used of the library; sdl-load.c opens that when a window is wanted, so that whoever wants none pays for none of the fifty
+ * libraries that it brings along. */
+#define SDL_FUNCTIONS(X) \
+    X(CreateColorCursor) X(CreateRGBSurfaceWithFormatFrom) X(CreateRenderer) X(CreateTexture) X(CreateWindow) X(DestroyRenderer) \
+    X(DestroyTexture) X(DestroyWindow) X(FreeCursor) X(FreeSurface) X(GetDefaultCursor) X(GetError) X(GetMouseState) \
+    X(GetRendererOutputSize) X(GetWindowSize) X(InitSubSystem) X(PollEvent) X(QuitSubSystem) X(RenderClear) X(RenderCopy) \
+    X(RenderPresent) X(SetCursor) X(SetHint) X(SetRelativeMouseMode) X(SetRenderDrawColor) X(SetWindowFullscreen) X(SetWindowGrab) \
+    X(SetWindowSize) X(SetWindowTitle) X(ShowCursor) X(StartTextInput) X(StopTextInput) X(UpdateTexture)
+typedef struct SdlLib {
+#define X(name) __typeof__(SDL_##name) *name;
+    SDL_FUNCTIONS(X)
+#undef X
+} SdlLib;
+extern SdlLib sdl_lib; /* constant after sdl_load() */
+bool sdl_load(Error **errp); /* more than once does no harm */
+
 typedef struct SdlDisplay {
     SdlConfig config;
     SDL_Window *window;

@@ -23,7 +23,7 @@ SDL_Rect sdl_picture(SdlDisplay *d)
 {
     int w = 1, h = 1;
 
-    SDL_GetRendererOutputSize(d->renderer, &w, &h);
+    sdl_lib.GetRendererOutputSize(d->renderer, &w, &h);
     if (!d->has_surface) {
         return (SDL_Rect){ 0, 0, w, h };
     }
@@ -38,12 +38,12 @@ static void sdl_draw(SdlDisplay *d)
     SDL_Rect to = sdl_picture(d);
 
     d->stale = false;
-    SDL_SetRenderDrawColor(d->renderer, 0, 0, 0, 255);
-    SDL_RenderClear(d->renderer);
+    sdl_lib.SetRenderDrawColor(d->renderer, 0, 0, 0, 255);
+    sdl_lib.RenderClear(d->renderer);
     if (d->texture) {
-        SDL_RenderCopy(d->renderer, d->texture, NULL, &to);
+        sdl_lib.RenderCopy(d->renderer, d->texture, NULL, &to);
     }
-    SDL_RenderPresent(d->renderer);
+    sdl_lib.RenderPresent(d->renderer);
 }
 
 static void sdl_retitle(SdlDisplay *d)
@@ -54,7 +54,7 @@ static void sdl_retitle(SdlDisplay *d)
     char *grab = d->grabbed ? g_strdup_printf(" - %s releases the pointer", keys) : g_strdup("");
     char *title = g_strconcat(display_title(), named ? " - " : "", named ? console_name(c) : "", grab, NULL);
 
-    SDL_SetWindowTitle(d->window, title);
+    sdl_lib.SetWindowTitle(d->window, title);
     g_free(title);
     g_free(grab);
 }
@@ -64,12 +64,12 @@ void sdl_natural_size(SdlDisplay *d, double scale)
     if (d->has_surface && !d->full_screen) {
         int ww = 1, wh = 1, rw = 1, rh = 1; /* a window's units may be larger than pixels */
 
-        SDL_GetWindowSize(d->window, &ww, &wh);
-        SDL_GetRendererOutputSize(d->renderer, &rw, &rh);
+        sdl_lib.GetWindowSize(d->window, &ww, &wh);
+        sdl_lib.GetRendererOutputSize(d->renderer, &rw, &rh);
         scale *= (double)ww / MAX(rw, 1);
         d->set_w = MAX((int)(d->surface.width * scale), 64);
         d->set_h = MAX((int)(d->surface.height * scale), 64);
-        SDL_SetWindowSize(d->window, d->set_w, d->set_h);
+        sdl_lib.SetWindowSize(d->window, d->set_w, d->set_h);
     }
 }
 
@@ -78,15 +78,15 @@ void sdl_set_grab(SdlDisplay *d, bool on)
     bool relative = on && !input_pointer_is_absolute();
 
     d->grabbed = on;
-    SDL_SetWindowGrab(d->window, on);
-    SDL_SetRelativeMouseMode(relative);
+    sdl_lib.SetWindowGrab(d->window, on);
+    sdl_lib.SetRelativeMouseMode(relative);
     sdl_retitle(d);
 }
 
 void sdl_set_full_screen(SdlDisplay *d, bool on)
 {
     d->full_screen = on;
-    SDL_SetWindowFullscreen(d->window, on ? SDL_WINDOW_FULLSCREEN_DESKTOP : 0);
+    sdl_lib.SetWindowFullscreen(d->window, on ? SDL_WINDOW_FULLSCREEN_DESKTOP : 0);
     d->stale = true;
 }
 
@@ -99,9 +99,9 @@ static void sdl_on_resized(DisplayListener *l, Surface *s)
     d->surface = *s;
     d->has_surface = true;
     if (d->texture) {
-        SDL_DestroyTexture(d->texture);
+        sdl_lib.DestroyTexture(d->texture);
     }
-    d->texture = SDL_CreateTexture(d->renderer, SDL_PIXELFORMAT_RGB888, SDL_TEXTUREACCESS_STREAMING, s->width, s->height);
+    d->texture = sdl_lib.CreateTexture(d->renderer, SDL_PIXELFORMAT_RGB888, SDL_TEXTUREACCESS_STREAMING, s->width, s->height);
     if (!d->user_sized) {
         sdl_natural_size(d, 1);
     }
@@ -114,7 +114,7 @@ static void sdl_on_updated(DisplayListener *l, int x, int y, int w, int h)
     SDL_Rect r = { x, y, w, h };
 
     if (d->texture) {
-        SDL_UpdateTexture(d->texture, &r, d->surface.data + (size_t)y * (size_t)d->surface.stride + (size_t)x * 4,
+        sdl_lib.UpdateTexture(d->texture, &r, d->surface.data + (size_t)y * (size_t)d->surface.stride + (size_t)x * 4,
                           d->surface.stride);
         d->stale = true;
     }
@@ -128,17 +128,17 @@ static void sdl_on_frame(DisplayListener *l)
 static void sdl_on_cursor(DisplayListener *l, const ConsoleCursor *c)
 {
     SdlDisplay *d = container_of(l, SdlDisplay, listener);
-    SDL_Surface *s = c ? SDL_CreateRGBSurfaceWithFormatFrom((void *)(uintptr_t)c->pixels, c->width, c->height, 32, c->width * 4,
+    SDL_Surface *s = c ? sdl_lib.CreateRGBSurfaceWithFormatFrom((void *)(uintptr_t)c->pixels, c->width, c->height, 32, c->width * 4,
                                                             SDL_PIXELFORMAT_ARGB8888)
                        : NULL;
     SDL_Cursor *old = d->cursor;
 
-    d->cursor = s ? SDL_CreateColorCursor(s, c->hot_x, c->hot_y) : NULL;
-    SDL_FreeSurface(s);
-    SDL_SetCursor(d->cursor ? d->cursor : SDL_GetDefaultCursor());
-    SDL_ShowCursor(d->cursor || d->config.show_cursor || !input_pointer_is_absolute() ? SDL_ENABLE : SDL_DISABLE);
+    d->cursor = s ? sdl_lib.CreateColorCursor(s, c->hot_x, c->hot_y) : NULL;
+    sdl_lib.FreeSurface(s);
+    sdl_lib.SetCursor(d->cursor ? d->cursor : sdl_lib.GetDefaultCursor());
+    sdl_lib.ShowCursor(d->cursor || d->config.show_cursor || !input_pointer_is_absolute() ? SDL_ENABLE : SDL_DISABLE);
     if (old) {
-        SDL_FreeCursor(old);
+        sdl_lib.FreeCursor(old);
     }
 }
 
@@ -163,16 +163,16 @@ void sdl_show(SdlDisplay *d, Console *c)
     display_listener_remove(&d->listener);
     d->has_surface = false;
     if (d->texture) {
-        SDL_DestroyTexture(d->texture);
+        sdl_lib.DestroyTexture(d->texture);
         d->texture = NULL;
     }
     if (c) {
         display_listener_add(&d->listener, c);
         if (console_kind(c) == CONSOLE_TEXT) {
-            SDL_StartTextInput();
+            sdl_lib.StartTextInput();
             sdl_set_grab(d, false);
         } else {
-            SDL_StopTextInput();
+            sdl_lib.StopTextInput();
         }
     }
     d->stale = true;
@@ -201,7 +201,7 @@ static void sdl_poll(void *opaque)
     int64_t now = clock_ns(CLOCK_KIND_REALTIME);
     SDL_Event e;
 
-    for (int i = 0; i < 200 && SDL_PollEvent(&e); i++) { /* the rest comes next time */
+    for (int i = 0; i < 200 && sdl_lib.PollEvent(&e); i++) { /* the rest comes next time */
         d->active_until_ns = now + SDL_BUSY_NS;
         sdl_handle(d, &e);
     }
@@ -215,10 +215,10 @@ static bool sdl_open_window(SdlDisplay *d, Error **errp)
 {
     uint32_t flags = SDL_WINDOW_RESIZABLE | SDL_WINDOW_ALLOW_HIGHDPI;
 
-    d->window = SDL_CreateWindow(display_title(), SDL_WINDOWPOS_UNDEFINED, SDL_WINDOWPOS_UNDEFINED, 640, 480, flags);
-    d->renderer = d->window ? SDL_CreateRenderer(d->window, -1, 0) : NULL;
+    d->window = sdl_lib.CreateWindow(display_title(), SDL_WINDOWPOS_UNDEFINED, SDL_WINDOWPOS_UNDEFINED, 640, 480, flags);
+    d->renderer = d->window ? sdl_lib.CreateRenderer(d->window, -1, 0) : NULL;
     if (!d->renderer) {
-        error_set(errp, "SDL cannot open a window: %s", SDL_GetError());
+        error_set(errp, "SDL cannot open a window: %s", sdl_lib.GetError());
         return false;
     }
     return true;
@@ -226,13 +226,16 @@ static bool sdl_open_window(SdlDisplay *d, Error **errp)
 
 bool sdl_start(const SdlConfig *config, Error **errp)
 {
-    SDL_SetHint(SDL_HINT_NO_SIGNAL_HANDLERS, "1");
-    SDL_SetHint(SDL_HINT_VIDEO_ALLOW_SCREENSAVER, "1");
-    SDL_SetHint(SDL_HINT_WINDOWS_NO_CLOSE_ON_ALT_F4, "1"); /* Alt-F4 is the guest's */
-    SDL_SetHint(SDL_HINT_RENDER_SCALE_QUALITY, "linear");
-    SDL_SetHint(SDL_HINT_VIDEO_X11_NET_WM_BYPASS_COMPOSITOR, "0");
-    if (SDL_InitSubSystem(SDL_INIT_VIDEO) < 0) {
-        error_set(errp, "no window system can be reached: %s", SDL_GetError());
+    if (!sdl_load(errp)) {
+        return false;
+    }
+    sdl_lib.SetHint(SDL_HINT_NO_SIGNAL_HANDLERS, "1");
+    sdl_lib.SetHint(SDL_HINT_VIDEO_ALLOW_SCREENSAVER, "1");
+    sdl_lib.SetHint(SDL_HINT_WINDOWS_NO_CLOSE_ON_ALT_F4, "1"); /* Alt-F4 is the guest's */
+    sdl_lib.SetHint(SDL_HINT_RENDER_SCALE_QUALITY, "linear");
+    sdl_lib.SetHint(SDL_HINT_VIDEO_X11_NET_WM_BYPASS_COMPOSITOR, "0");
+    if (sdl_lib.InitSubSystem(SDL_INIT_VIDEO) < 0) {
+        error_set(errp, "no window system can be reached: %s", sdl_lib.GetError());
         error_add_hint(errp, "-vnc :0 serves the screen to VNC viewers, -curses shows text modes here, -nographic a serial console.");
         return false;
     }
@@ -251,7 +254,7 @@ bool sdl_start(const SdlConfig *config, Error **errp)
     console_notifier_add(&d->consoles);
     timer_init(&d->poll, CLOCK_KIND_REALTIME, sdl_poll, d);
     timer_mod(&d->poll, clock_ns(CLOCK_KIND_REALTIME));
-    SDL_StopTextInput();
+    sdl_lib.StopTextInput();
     sdl_show(d, console_default());
     if (config->full_screen) {
         sdl_set_full_screen(d, true);
@@ -272,17 +275,17 @@ void sdl_stop(void)
     display_notifier_remove(&d->titles);
     display_listener_remove(&d->listener);
     if (d->texture) {
-        SDL_DestroyTexture(d->texture);
+        sdl_lib.DestroyTexture(d->texture);
     }
     if (d->cursor) {
-        SDL_FreeCursor(d->cursor);
+        sdl_lib.FreeCursor(d->cursor);
     }
     if (d->renderer) {
-        SDL_DestroyRenderer(d->renderer);
+        sdl_lib.DestroyRenderer(d->renderer);
     }
     if (d->window) {
-        SDL_DestroyWindow(d->window);
+        sdl_lib.DestroyWindow(d->window);
     }
-    SDL_QuitSubSystem(SDL_INIT_VIDEO);
+    sdl_lib.QuitSubSystem(SDL_INIT_VIDEO);
     g_free(d);
 }

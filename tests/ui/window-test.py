@@ -255,6 +255,21 @@ def without_a_window_system():
     must_have(listed.stdout, "none", "vnc=", "sdl", "curses")
 
 
+@case
+def sdl_is_opened_when_it_is_wanted():
+    """A machine without it starts; the window's error names the package.  A broken library stands in the real one's way."""
+    with tempfile.TemporaryDirectory() as folder:
+        with open(os.path.join(folder, "libSDL2-2.0.so.0"), "wb") as f:
+            f.write(b"no library")
+        environment = {**os.environ, "LD_LIBRARY_PATH": folder}
+        good = subprocess.run([RHEA, "-M", "none", "-display", "none", "-monitor", "stdio"], input="quit\n", capture_output=True,
+                              text=True, timeout=20, check=False, env=environment)
+        must_be((good.returncode, good.stderr), (0, ""))
+        bad = subprocess.run([RHEA, "-sdl"], capture_output=True, text=True, timeout=20, check=False, env=environment)
+        must_be(bad.returncode, 1)
+        must_have(bad.stderr, "SDL is not there", "libSDL2-2.0.so.0", "libsdl2-2.0-0", "-vnc")
+
+
 if __name__ == "__main__":
     for tool, package in (("Xvfb", "xvfb"), ("xdotool", "xdotool")):
         if not shutil.which(tool):
