@@ -417,16 +417,29 @@ static MemResult dispatch_load(AddressSpace *as, hwaddr addr, unsigned size, uin
     return result;
 }
 
+/* A whole access where nobody is: nothing to lock.  (Guests that look for hardware do many of these.) */
+static bool dispatch_is_nowhere(const FlatView *v, const FlatRange *r, hwaddr addr, unsigned size)
+{
+    return !r && flatview_gap(v, addr) >= size;
+}
+
 MemResult address_space_load(AddressSpace *as, hwaddr addr, unsigned size, uint64_t *val)
 {
     if (bql_held()) {
         return dispatch_load(as, addr, size, val);
     }
     rcu_lock();
-    bool done = dispatch_load_ram(flatview_find(address_space_view(as), addr), addr, size, val);
+    const FlatView *v = address_space_view(as);
+    const FlatRange *r = flatview_find(v, addr);
+    bool done = dispatch_load_ram(r, addr, size, val), nobody = !done && dispatch_is_nowhere(v, r, addr, size);
     rcu_unlock();
     if (done) {
         return MEM_OK;
+    }
+    if (nobody) {
+        *val = dispatch_mask(size);
+        dispatch_log_nobody(as, "read", addr, size);
+        return MEM_UNASSIGNED;
     }
     bql_lock();
     MemResult result = dispatch_load(as, addr, size, val);
@@ -469,10 +482,16 @@ MemResult address_space_store(AddressSpace *as, hwaddr addr, unsigned size, uint
         return dispatch_store(as, addr, size, val);
     }
     rcu_lock();
-    bool done = dispatch_store_ram(flatview_find(address_space_view(as), addr), addr, size, val);
+    const FlatView *v = address_space_view(as);
+    const FlatRange *r = flatview_find(v, addr);
+    bool done = dispatch_store_ram(r, addr, size, val), nobody = !done && dispatch_is_nowhere(v, r, addr, size);
     rcu_unlock();
     if (done) {
         return MEM_OK;
+    }
+    if (nobody) {
+        dispatch_log_nobody(as, "write", addr, size);
+        return MEM_UNASSIGNED;
     }
     bql_lock();
     MemResult result = dispatch_store(as, addr, size, val);
