@@ -73,6 +73,8 @@ void kvm_broken(Vcpu *v, const char *what);
 
 /* probe.c */
 bool kvm_probe(char **why);
+/* The machine that kvm_probe() made and left as new, and /dev/kvm; false: none.  They are the caller's. */
+bool kvm_probe_take(int *fd, int *vm);
 
 /* slots.c */
 void kvm_slots_init(AddressSpace *mem, AddressSpace *smm);

@@ -143,8 +143,10 @@ static bool kvm_init(KeyVal *options, Error **errp)
     if (!kvm_parse_options(options, &irqchip, errp)) {
         return false;
     }
-    kvm.fd = open("/dev/kvm", O_RDWR | O_CLOEXEC);
-    kvm.vm = kvm.fd < 0 ? -1 : kvm_ioctl(kvm.fd, KVM_CREATE_VM, NULL);
+    if (!kvm_probe_take(&kvm.fd, &kvm.vm)) {
+        kvm.fd = open("/dev/kvm", O_RDWR | O_CLOEXEC);
+        kvm.vm = kvm.fd < 0 ? -1 : kvm_ioctl(kvm.fd, KVM_CREATE_VM, NULL);
+    }
     int size = kvm.vm < 0 ? -1 : ioctl(kvm.fd, KVM_GET_VCPU_MMAP_SIZE, 0);
     if (size < 0) {
         error_set_errno(errp, errno, "kvm: cannot make a virtual machine");

@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Is there a KVM that can run ordinary guests, and if not: what is missing and what would help?  Opens /dev/kvm and makes a
- * virtual machine of one page for a moment.  Main thread, any time.
+ * Is there a KVM that can run ordinary guests, and if not: what is missing and what would help?  Opens /dev/kvm and makes a virtual
+ * machine: where the processor's own virtualization is behind it, the one that kvm.c goes on with; else one of a few pages, to
+ * see what it can run.  Main thread, any time.
  */
 #include "util/osdep.h"
 #include "accel/kvm/kvm-int.h"
 
+#include <cpuid.h>
 #include <fcntl.h>
 #include <grp.h>
 #include <pwd.h>
@@ -270,18 +272,50 @@ static gpointer probe_close(gpointer vm)
     return NULL;
 }
 
+/* Kept for kvm_probe_take(); -1: none. */
+static int probe_fd = -1, probe_vm = -1;
+
+/* VT-x or AMD-V with the module that uses it: nothing to try. */
+static bool probe_is_hardware(void)
+{
+    unsigned a, b, c = 0, d;
+    if (g_file_test("/sys/module/kvm_pvm", G_FILE_TEST_IS_DIR)) {
+        return false;
+    }
+    if (__get_cpuid(1, &a, &b, &c, &d) && (c & 1u << 5) && g_file_test("/sys/module/kvm_intel", G_FILE_TEST_IS_DIR)) {
+        return true;
+    }
+    return __get_cpuid(0x80000001u, &a, &b, &c, &d) && (c & 1u << 2) && g_file_test("/sys/module/kvm_amd", G_FILE_TEST_IS_DIR);
+}
+
+bool kvm_probe_take(int *fd, int *vm)
+{
+    *fd = probe_fd;
+    *vm = probe_vm;
+    probe_fd = probe_vm = -1;
+    return *vm >= 0;
+}
+
 bool kvm_probe(char **why)
 {
     *why = NULL;
+    if (probe_vm >= 0) {
+        return true;
+    }
     int fd = open(DEVICE, O_RDWR | O_CLOEXEC);
     if (fd < 0) {
         *why = probe_open_error(errno);
         return false;
     }
     *why = probe_missing(fd);
-    int vm = *why ? -1 : ioctl(fd, KVM_CREATE_VM, 0);
+    int vm = *why ? -1 : kvm_ioctl(fd, KVM_CREATE_VM, NULL);
     if (!*why && vm < 0) {
         *why = probe_vm_error(errno);
+    }
+    if (!*why && probe_is_hardware()) {
+        probe_fd = fd;
+        probe_vm = vm;
+        return true;
     }
     bool slow = false;
     if (!*why && (!trial(fd, vm, &slow) || (slow && !probe_firmware_will_do()))) {
