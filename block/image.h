@@ -216,7 +216,8 @@ bool block_measure(const BlockDriver *format, struct KeyVal *opts, BlockNode *in
 bool block_debug_break(BlockNode *n, const char *event, const char *tag, Error **errp);
 bool block_debug_remove(BlockNode *n, const char *tag, Error **errp); /* those that wait there go on */
 bool block_debug_resume(BlockNode *n, const char *tag, Error **errp); /* one of them goes on */
-bool block_debug_wait(BlockNode *n, const char *tag, Error **errp);   /* until a request has stopped there */
+/* How many requests are stopped at a breakpoint now, and at all of them. */
+bool block_debug_stopped(BlockNode *n, const char *tag, unsigned *here, unsigned *anywhere, Error **errp);
 
 /* ---- Internal snapshots and bitmaps ------------------------------------------------------------------------------------ */
 
