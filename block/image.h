@@ -112,6 +112,8 @@ int block_node_flush(BlockNode *n);
  * the image; several clusters in one call may be compressed in parallel.
  */
 int block_node_pwrite_compressed(BlockNode *n, uint64_t off, const void *buf, size_t len);
+/* [any] Lets the host copy plain data of @src into a raw @dst, both in files; false: it cannot (part may be there): read and write. */
+bool block_node_copy_range(BlockNode *src, uint64_t src_off, BlockNode *dst, uint64_t dst_off, uint64_t len);
 
 enum {
     BLOCK_STATUS_DATA = 1,       /* read it: it is stored somewhere */

@@ -137,6 +137,9 @@ static bool io_open_run(IoState *s, int argc, char **argv)
     } else if (ok && optind < argc) {
         s->node = block_open(argv[optind], s->format, kv, &s->how, &err);
         ok = s->node != NULL;
+        if (ok && (!kv || !keyval_has(kv, "driver"))) {
+            tool_warn_guessed(s->node, argv[optind], s->format, &s->how);
+        }
     } else if (ok && kv) {
         s->node = block_open_opts(kv, &s->how, &err);
         ok = s->node != NULL;
