@@ -48,6 +48,7 @@ struct Blk {
     BlkConfig cfg;
     BlkReq *queue_first, **queue_tail; /* waiting for room */
     ThrottleGroup *throttle;           /* NULL: no limits */
+    bool throttle_own;                 /* of -drive or the monitor; else of a filter of the node */
     BlkReq *held_first[2], **held_tail[2]; /* by them: reads, writes */
     Timer held_timer;
     unsigned running;
@@ -126,10 +127,14 @@ bool blk_set_node(Blk *b, BlockNode *medium, Error **errp)
         if (ret < 0) {
             warn_report("%s: flush of '%s' failed: %s", b->name, b->node->filename, g_strerror(-ret));
         }
+        throttle_node_lift(b->node, false);
         block_root_detach(b->root);
     }
     b->node = medium;
     b->root = root;
+    if (!b->throttle_own) {
+        blk_set_throttle(b, NULL, NULL);
+    }
     return true;
 }
 
@@ -384,10 +389,13 @@ static void blk_release_held(void *opaque)
 void blk_set_throttle(Blk *b, const char *group, const ThrottleConfig *c)
 {
     ThrottleGroup *old = b->throttle;
-    b->throttle = c && throttle_config_on(c) ? throttle_group_ref(group ? group : b->name) : NULL;
-    if (b->throttle) {
+    b->throttle_own = c ? throttle_config_on(c) : group != NULL;
+    b->throttle = b->throttle_own ? throttle_group_ref(group ? group : b->name) : NULL;
+    if (b->throttle_own && c) {
         throttle_group_set(b->throttle, c);
     }
+    ThrottleGroup *lifted = b->node ? throttle_node_lift(b->node, !b->throttle_own) : NULL;
+    b->throttle = b->throttle ? b->throttle : lifted;
     throttle_group_unref(old);
     blk_release(b, false);
     if (!b->throttle) {
@@ -589,6 +597,7 @@ static void blk_complete_finished(void *opaque)
 void blk_drain(Blk *b)
 {
     assert(bql_held());
+    throttle_node_hurry(true);
     while (b->pending > 0) {
         blk_release(b, true); /* completions may have submitted more */
         while (b->ringing > 0) {
@@ -596,6 +605,7 @@ void blk_drain(Blk *b)
         }
         blk_complete(blk_take_finished(b, true));
     }
+    throttle_node_hurry(false);
 }
 
 void blk_drain_all(void)

@@ -455,12 +455,15 @@ bool block_debug_resume(BlockNode *n, const char *tag, Error **errp)
     return ok;
 }
 
-bool block_debug_wait(BlockNode *n, const char *tag, Error **errp)
+bool block_debug_stopped(BlockNode *n, const char *tag, unsigned *here, unsigned *anywhere, Error **errp)
 {
     BlockDebug *s = debug_find(n, errp);
-    DebugBreak *b = s ? debug_find_break(s, tag, errp) : NULL;
-    while (b && b->stopped <= b->resumed) {
-        pthread_cond_wait(&s->changed, &s->lock);
+    const DebugBreak *b = s ? debug_find_break(s, tag, errp) : NULL;
+    *here = b ? b->stopped - MIN(b->stopped, b->resumed) : 0;
+    *anywhere = 0;
+    for (unsigned i = 0; s && i < s->breaks->len; i++) {
+        const DebugBreak *any = s->breaks->pdata[i];
+        *anywhere += any->stopped - MIN(any->stopped, any->resumed);
     }
     if (s) {
         pthread_mutex_unlock(&s->lock);

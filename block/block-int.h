@@ -250,7 +250,8 @@ bool blk_set_node(Blk *b, BlockNode *medium, Error **errp);
 BlockNode *blk_node(const Blk *b);
 struct ThrottleConfig;
 struct ThrottleGroup;
-/* Limits by the group of that name (NULL: one of its own); @c NULL or without limits: none. */
+/* Limits by the group of that name (NULL: one of its own).  @c NULL: those that the group has; neither, or @c without limits: none
+ * but those of a filter `throttle` on top of the image. */
 void blk_set_throttle(Blk *b, const char *group, const struct ThrottleConfig *c);
 struct ThrottleGroup *blk_throttle(const Blk *b); /* NULL: no limits */
 /* What the device said of itself, for info block. */

@@ -110,7 +110,7 @@ static void drive_print_node(const BlockNode *n, GString *out)
 
 static void drive_print_limits(const Drive *d, GString *out)
 {
-    const ThrottleGroup *g = blk_throttle(d->blk);
+    ThrottleGroup *g = blk_throttle(d->blk);
     if (g) {
         ThrottleConfig c;
         throttle_group_get(g, &c);

@@ -178,7 +178,8 @@ static bool drive_make(Drive *d, const DriveImage *img, const BlkConfig *cfg, Er
         return false;
     }
     d->blk = blk_new(d->id, cfg);
-    blk_set_throttle(d->blk, img->throttle_group, &img->throttle);
+    /* A group without limits of one's own: those that it has, or that another of its drives brings. */
+    blk_set_throttle(d->blk, img->throttle_group, img->throttle_group && !throttle_config_on(&img->throttle) ? NULL : &img->throttle);
     return blk_set_node(d->blk, node, errp);
 }
 

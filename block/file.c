@@ -577,6 +577,39 @@ const BlockDriver block_host_device = { .name = "host_device", BLOCK_FILE_CALLS 
 BLOCK_DRIVER_REGISTER(block_file)
 BLOCK_DRIVER_REGISTER(block_host_device)
 
+/* The file under @n and the place of [off, +len) in it, all of it there as it is; not through a filter, which would not see it. */
+static BlockNode *block_file_place(BlockNode *n, uint64_t off, uint64_t len, uint64_t *at)
+{
+    BlockStatus st;
+    if (!n->file || n->file->drv != &block_file || block_node_status(n, off, len, &st) < 0 || !(st.flags & BLOCK_STATUS_OFFSET) ||
+        st.file != n->file || (st.len < len && n->drv != &block_raw)) {
+        return NULL;
+    }
+    const BlockFile *f = n->file->opaque;
+    *at = st.offset;
+    return f->align == 1 ? n->file : NULL;
+}
+
+bool block_node_copy_range(BlockNode *src, uint64_t src_off, BlockNode *dst, uint64_t dst_off, uint64_t len)
+{
+    uint64_t from = 0, to = 0;
+    BlockNode *in = block_file_place(src, src_off, len, &from);
+    BlockNode *out = in && dst->drv == &block_raw ? block_file_place(dst, dst_off, len, &to) : NULL;
+    if (!out || to + len > out->size) {
+        return false;
+    }
+    const BlockFile *r = in->opaque, *w = out->opaque;
+    loff_t a = (loff_t)from, b = (loff_t)to;
+    while (len > 0) {
+        ssize_t n = copy_file_range(r->fd, &a, w->fd, &b, len, 0);
+        if (n <= 0 && !(n < 0 && errno == EINTR)) {
+            return false;
+        }
+        len -= (uint64_t)MAX(n, 0);
+    }
+    return true;
+}
+
 void block_file_hints(BlockNode *file, bool nocow, uint64_t extent_size)
 {
     const BlockFile *f = file->opaque;

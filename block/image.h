@@ -112,6 +112,8 @@ int block_node_flush(BlockNode *n);
  * the image; several clusters in one call may be compressed in parallel.
  */
 int block_node_pwrite_compressed(BlockNode *n, uint64_t off, const void *buf, size_t len);
+/* [any] Lets the host copy plain data of @src into a raw @dst, both in files; false: it cannot (part may be there): read and write. */
+bool block_node_copy_range(BlockNode *src, uint64_t src_off, BlockNode *dst, uint64_t dst_off, uint64_t len);
 
 enum {
     BLOCK_STATUS_DATA = 1,       /* read it: it is stored somewhere */
@@ -216,7 +218,8 @@ bool block_measure(const BlockDriver *format, struct KeyVal *opts, BlockNode *in
 bool block_debug_break(BlockNode *n, const char *event, const char *tag, Error **errp);
 bool block_debug_remove(BlockNode *n, const char *tag, Error **errp); /* those that wait there go on */
 bool block_debug_resume(BlockNode *n, const char *tag, Error **errp); /* one of them goes on */
-bool block_debug_wait(BlockNode *n, const char *tag, Error **errp);   /* until a request has stopped there */
+/* How many requests are stopped at a breakpoint now, and at all of them. */
+bool block_debug_stopped(BlockNode *n, const char *tag, unsigned *here, unsigned *anywhere, Error **errp);
 
 /* ---- Internal snapshots and bitmaps ------------------------------------------------------------------------------------ */
 

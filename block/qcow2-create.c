@@ -370,6 +370,16 @@ static uint64_t measure_total(const Qcow2Header *h, uint64_t size, uint64_t data
     }
 }
 
+/* Only qcow2 has any, and not its version 2. */
+static bool qcow2_may_have_bitmaps(const BlockNode *in)
+{
+    while (in->drv->filter && in->file) {
+        in = in->file;
+    }
+    const Qcow2 *q = in->opaque;
+    return in->drv->bitmaps && q->h.version >= 3;
+}
+
 /* What the bitmaps of @in take in an image of such clusters: all of their bits, a table each, and the directory. */
 static bool measure_bitmaps(BlockNode *in, uint64_t cluster, uint64_t *out, Error **errp)
 {
@@ -411,7 +421,7 @@ bool qcow2_measure(BlockOpts *o, BlockNode *in, BlockMeasure *out, Error **errp)
             all = data = 0;
         }
         *out = (BlockMeasure) { .required = meta + (full ? all : data), .fully_allocated = meta + all };
-        out->has_bitmaps = in && block_node_has_bitmaps(in);
+        out->has_bitmaps = in && h.version >= 3 && qcow2_may_have_bitmaps(in);
         ok = !out->has_bitmaps || measure_bitmaps(in, cluster, &out->bitmaps, errp);
     }
     qcow2_header_clear(&h);

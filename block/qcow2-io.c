@@ -195,6 +195,28 @@ static bool file_has_holes(Qcow2 *q)
     return !q->external && align_up(block_node_allocated(q->n->file), q->cluster_size) < size - size / 10;
 }
 
+/* How far the zeros of [off, +len) keep their host clusters in a row, or have none; @has and @host: of the first. */
+static uint64_t zeros_run(Qcow2 *q, uint64_t off, uint64_t len, bool *has, uint64_t *host)
+{
+    uint64_t done = 0;
+    while (done < len) {
+        uint64_t in = qcow2_in_cluster(q, off + done);
+        Qcow2Entry e;
+        Qcow2Map m;
+        if (qcow2_lookup(q, off + done, &e) < 0 || qcow2_map_decode(q, off + done, &e, &m) < 0) {
+            break;
+        }
+        if (!done) {
+            *has = m.host; /* zeros at 0 of a data file have no entry that says so */
+            *host = m.host + in;
+        } else if ((m.host != 0) != *has || (*has && m.host + in != *host + done)) {
+            break;
+        }
+        done += MIN(q->cluster_size - in, len - done);
+    }
+    return done;
+}
+
 int qcow2_status(BlockNode *n, uint64_t off, uint64_t len, BlockStatus *out)
 {
     Qcow2 *q = n->opaque;
@@ -218,7 +240,16 @@ int qcow2_status(BlockNode *n, uint64_t off, uint64_t len, BlockStatus *out)
         out->file = qcow2_data_node(q);
         break;
     case QCOW2_PACKED: out->flags = BLOCK_STATUS_ALLOCATED | BLOCK_STATUS_DATA | BLOCK_STATUS_COMPRESSED; break;
-    case QCOW2_ZEROS: out->flags = BLOCK_STATUS_ALLOCATED | BLOCK_STATUS_ZERO; break;
+    case QCOW2_ZEROS:
+        out->flags = BLOCK_STATUS_ALLOCATED | BLOCK_STATUS_ZERO;
+        if (!q->crypt) {
+            bool has = false;
+            out->len = zeros_run(q, off, run, &has, &out->offset);
+            out->flags |= has ? BLOCK_STATUS_OFFSET : 0;
+            out->file = qcow2_data_node(q);
+            ret = out->len ? 0 : -EIO;
+        }
+        break;
     default: break;
     }
     return ret;

@@ -206,7 +206,7 @@ static char *qcow2_data_file_name(const Qcow2 *q)
     if (!name || g_path_is_absolute(name) || access(name, F_OK)) {
         return g_strdup(name);
     }
-    return g_canonicalize_filename(name, NULL);
+    return g_strconcat("file:", name, NULL); /* not beside the image */
 }
 
 static bool qcow2_open_data_file(Qcow2 *q, const BlockOpts *o, Error **errp)

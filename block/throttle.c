@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Leaky buckets and groups of drives that share them; see throttle.h.  Big lock. */
+/* Leaky buckets and groups of drives that share them; see throttle.h. */
 #include "util/osdep.h"
 #include "block/throttle.h"
 #include "util/keyval.h"
+
+#include <pthread.h>
 
 typedef struct ThrottleBucket {
     double level, burst; /* units that have not leaked yet: at the average, and at the burst's rate */
@@ -11,10 +13,12 @@ typedef struct ThrottleBucket {
 struct ThrottleGroup {
     char *name;
     unsigned refs;
+    bool object; /* made by -object, which is one of the references */
+    pthread_mutex_t lock; /* of all that follows but `next` */
     ThrottleConfig cfg;
     ThrottleBucket bucket[THROTTLE_KINDS];
     int64_t leaked_ns; /* when they leaked last; 0: never */
-    ThrottleGroup *next;
+    ThrottleGroup *next; /* big lock */
 };
 
 static ThrottleGroup *throttle_groups;
@@ -24,13 +28,28 @@ static ThrottleGroup *throttle_groups;
 static const char *const throttle_new[] = { "bps-total", "bps-read", "bps-write", "iops-total", "iops-read", "iops-write" };
 static const char *const throttle_old[] = { "bps", "bps_rd", "bps_wr", "iops", "iops_rd", "iops_wr" };
 
-static bool throttle_key(KeyVal *kv, const char *fmt_new, const char *fmt_old, unsigned i, uint64_t *out, Error **errp)
+/* The three of one kind, by the words of the dialect: "iops_rd" "_", or "throttling." "iops-read" "-". */
+static bool throttle_limit_keys(KeyVal *kv, const char *prefix, const char *name, const char *dash, ThrottleLimit *l, Error **errp)
 {
-    char *name = g_strdup_printf("throttling.%s%s", throttle_new[i], fmt_new);
-    char *old = g_strdup_printf("%s%s", throttle_old[i], fmt_old);
-    bool ok = keyval_get_size(kv, old, out, errp) && keyval_get_size(kv, name, out, errp);
-    g_free(name);
-    g_free(old);
+    char *avg = g_strconcat(prefix, name, NULL), *max = g_strconcat(avg, dash, "max", NULL);
+    char *length = g_strconcat(max, dash, "length", NULL);
+    bool ok = keyval_get_size(kv, avg, &l->avg, errp) && keyval_get_size(kv, max, &l->max, errp) &&
+              keyval_get_size(kv, length, &l->length, errp);
+    g_free(avg);
+    g_free(max);
+    g_free(length);
+    return ok;
+}
+
+static bool throttle_keys(ThrottleConfig *c, KeyVal *kv, const char *prefix, Error **errp)
+{
+    bool ok = true;
+    for (unsigned i = 0; ok && i < THROTTLE_KINDS; i++) {
+        ok = throttle_limit_keys(kv, prefix, throttle_new[i], "-", &c->limit[i], errp);
+    }
+    char *size = g_strconcat(prefix, "iops-size", NULL);
+    ok = ok && keyval_get_size(kv, size, &c->iops_size, errp);
+    g_free(size);
     return ok;
 }
 
@@ -38,13 +57,11 @@ bool throttle_config_from_keyval(ThrottleConfig *c, KeyVal *kv, Error **errp)
 {
     *c = (ThrottleConfig){ 0 };
     for (unsigned i = 0; i < THROTTLE_KINDS; i++) {
-        ThrottleLimit *l = &c->limit[i];
-        if (!throttle_key(kv, "", "", i, &l->avg, errp) || !throttle_key(kv, "-max", "_max", i, &l->max, errp) ||
-            !throttle_key(kv, "-max-length", "_max_length", i, &l->length, errp)) {
+        if (!throttle_limit_keys(kv, "", throttle_old[i], "_", &c->limit[i], errp)) {
             return false;
         }
     }
-    return keyval_get_size(kv, "iops_size", &c->iops_size, errp) && keyval_get_size(kv, "throttling.iops-size", &c->iops_size, errp) &&
+    return keyval_get_size(kv, "iops_size", &c->iops_size, errp) && throttle_keys(c, kv, "throttling.", errp) &&
            throttle_config_check(c, errp);
 }
 
@@ -114,20 +131,62 @@ void throttle_config_print(const ThrottleConfig *c, GString *out)
 
 /* ---- Groups ------------------------------------------------------------------------------------------------------ */
 
-ThrottleGroup *throttle_group_ref(const char *name)
+ThrottleGroup *throttle_group_find(const char *name)
 {
     ThrottleGroup *g = throttle_groups;
     while (g && strcmp(g->name, name)) {
         g = g->next;
     }
+    return g;
+}
+
+ThrottleGroup *throttle_group_ref(const char *name)
+{
+    ThrottleGroup *g = throttle_group_find(name);
     if (!g) {
         g = g_new0(ThrottleGroup, 1);
         g->name = g_strdup(name);
+        pthread_mutex_init(&g->lock, NULL);
         g->next = throttle_groups;
         throttle_groups = g;
     }
     g->refs++;
     return g;
+}
+
+bool throttle_group_add(KeyVal *kv, Error **errp)
+{
+    static const char *const known[] = { "qom-type", "id", "limits", "x-iops-total", "x-iops-read", "x-iops-write", "x-bps-total",
+                                         "x-bps-read", "x-bps-write", "x-iops-size", NULL };
+    const char *id = keyval_get(kv, "id");
+    ThrottleConfig c = { 0 };
+    if (!id || !*id) {
+        error_set(errp, "a throttle-group needs an id=, by which drives refer to it");
+        return false;
+    }
+    if (throttle_group_find(id)) {
+        error_set(errp, "there is a throttle-group '%s' already", id);
+        return false;
+    }
+    if (!throttle_keys(&c, kv, "x-", errp) || !throttle_keys(&c, kv, "limits.", errp) ||
+        !keyval_finish(kv, "throttle-group", known, errp) || !throttle_config_check(&c, errp)) {
+        return false;
+    }
+    ThrottleGroup *g = throttle_group_ref(id);
+    g->object = true;
+    throttle_group_set(g, &c);
+    return true;
+}
+
+void throttle_group_drop_all(void)
+{
+    for (ThrottleGroup *g = throttle_groups, *next; g; g = next) {
+        next = g->next;
+        if (g->object) {
+            g->object = false;
+            throttle_group_unref(g);
+        }
+    }
 }
 
 void throttle_group_unref(ThrottleGroup *g)
@@ -141,6 +200,7 @@ void throttle_group_unref(ThrottleGroup *g)
             break;
         }
     }
+    pthread_mutex_destroy(&g->lock);
     g_free(g->name);
     g_free(g);
 }
@@ -152,13 +212,17 @@ const char *throttle_group_name(const ThrottleGroup *g)
 
 void throttle_group_set(ThrottleGroup *g, const ThrottleConfig *c)
 {
+    pthread_mutex_lock(&g->lock);
     g->cfg = *c;
     memset(g->bucket, 0, sizeof(g->bucket));
+    pthread_mutex_unlock(&g->lock);
 }
 
-void throttle_group_get(const ThrottleGroup *g, ThrottleConfig *c)
+void throttle_group_get(ThrottleGroup *g, ThrottleConfig *c)
 {
+    pthread_mutex_lock(&g->lock);
     *c = g->cfg;
+    pthread_mutex_unlock(&g->lock);
 }
 
 /* ---- Buckets ------------------------------------------------------------------------------------------------------ */
@@ -166,7 +230,7 @@ void throttle_group_get(const ThrottleGroup *g, ThrottleConfig *c)
 static void throttle_leak(ThrottleGroup *g, int64_t now_ns)
 {
     double seconds = g->leaked_ns ? (double)MAX(now_ns - g->leaked_ns, 0) / 1e9 : 0;
-    g->leaked_ns = now_ns;
+    g->leaked_ns = MAX(g->leaked_ns, now_ns); /* threads read the clock before they have the lock */
     for (unsigned i = 0; i < THROTTLE_KINDS; i++) {
         const ThrottleLimit *l = &g->cfg.limit[i];
         ThrottleBucket *b = &g->bucket[i];
@@ -194,16 +258,19 @@ int64_t throttle_wait(ThrottleGroup *g, bool write, int64_t now_ns)
     const ThrottleKind kinds[] = { THROTTLE_BPS_TOTAL, write ? THROTTLE_BPS_WRITE : THROTTLE_BPS_READ, THROTTLE_IOPS_TOTAL,
                                    write ? THROTTLE_IOPS_WRITE : THROTTLE_IOPS_READ };
     double wait = 0;
+    pthread_mutex_lock(&g->lock);
     throttle_leak(g, now_ns);
     for (unsigned i = 0; i < G_N_ELEMENTS(kinds); i++) {
         double w = throttle_bucket_wait(&g->cfg.limit[kinds[i]], &g->bucket[kinds[i]]);
         wait = MAX(wait, w);
     }
+    pthread_mutex_unlock(&g->lock);
     return wait > 0 ? (int64_t)(MIN(wait, 3600) * 1e9) + 1 : 0;
 }
 
 void throttle_account(ThrottleGroup *g, bool write, uint64_t bytes, int64_t now_ns)
 {
+    pthread_mutex_lock(&g->lock);
     uint64_t unit = g->cfg.iops_size, ops = unit && bytes > unit ? (bytes + unit - 1) / unit : 1;
     throttle_leak(g, now_ns);
     for (unsigned i = 0; i < THROTTLE_KINDS; i++) {
@@ -212,4 +279,5 @@ void throttle_account(ThrottleGroup *g, bool write, uint64_t bytes, int64_t now_
         g->bucket[i].level += units;
         g->bucket[i].burst += units;
     }
+    pthread_mutex_unlock(&g->lock);
 }

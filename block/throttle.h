@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Limits of a drive's requests: leaky buckets for bytes and requests, total, read and write, shared by the drives of a
+ * Limits of requests: leaky buckets for bytes and requests, total, read and write, shared by the drives and nodes of a
  * group.  A bucket leaks at its average rate; with max it may be filled at up to that rate for max-length seconds.
- * All under the big lock; blk.c asks before it starts a request.
+ * Under the big lock, but for what is marked [any]; blk.c asks before it starts a request, the filter `throttle`
+ * (throttle-node.c) where no drive is above it.
  */
 #ifndef BLOCK_THROTTLE_H
 #define BLOCK_THROTTLE_H
 
-#include "block/blk.h"
+#include "block/image.h"
 
 struct KeyVal;
 
@@ -32,16 +33,29 @@ bool throttle_config_on(const ThrottleConfig *c);
 void throttle_config_print(const ThrottleConfig *c, GString *out);
 
 typedef struct ThrottleGroup ThrottleGroup;
+/* -object throttle-group: id=, and x-iops-total= and its kin or limits.iops-total=; lives to the end, or until all are dropped. */
+bool throttle_group_add(struct KeyVal *kv, Error **errp);
+void throttle_group_drop_all(void);
+ThrottleGroup *throttle_group_find(const char *name); /* not referred to; NULL: there is none */
 /* A member of the group; both are made at the first use. */
 ThrottleGroup *throttle_group_ref(const char *name);
 void throttle_group_unref(ThrottleGroup *g);
 const char *throttle_group_name(const ThrottleGroup *g);
 void throttle_group_set(ThrottleGroup *g, const ThrottleConfig *c); /* checked already; takes effect at once */
-void throttle_group_get(const ThrottleGroup *g, ThrottleConfig *c);
+void throttle_group_get(ThrottleGroup *g, ThrottleConfig *c);
 
-/* ns until a request of this kind may start; 0: now. */
+/* [any] ns until a request of this kind may start; 0: now. */
 int64_t throttle_wait(ThrottleGroup *g, bool write, int64_t now_ns);
-/* It starts. */
+/* [any] It starts. */
 void throttle_account(ThrottleGroup *g, bool write, uint64_t bytes, int64_t now_ns);
+
+/* While one waits for a drive to be idle, requests that sleep in a filter go on at once. */
+void throttle_node_hurry(bool on);
+/*
+ * A drive's image with a filter `throttle` on top (below other filters at most): with @lift the drive holds the
+ * requests back itself, which costs no worker, and the filter lets all pass.  The group, referred to; NULL: no such
+ * filter, or not @lift.
+ */
+ThrottleGroup *throttle_node_lift(BlockNode *n, bool lift);
 
 #endif

@@ -9,6 +9,7 @@
 #include "accel/qtest/qtest.h"
 #include "block/drive.h"
 #include "block/image.h"
+#include "block/throttle.h"
 #include "chardev/char.h"
 #include "monitor/monitor.h"
 #include "system/membackend.h"
@@ -261,14 +262,15 @@ static bool backends_add_object(const char *text, Error **errp)
     bool ok = false;
     if (type && !strcmp(type, "secret")) {
         ok = secret_add(kv, errp);
+    } else if (type && !strcmp(type, "throttle-group")) {
+        ok = throttle_group_add(kv, errp);
     } else if (type && membackend_is_type(type)) {
         ok = membackend_add(type, kv, errp);
     } else if (type && tls_creds_is_type(type)) {
         ok = tls_creds_add(type, kv, errp);
     } else if (kv) {
-        error_set(errp, "object type '%s' is not there; this version has secret, tls-creds-x509 and -anon, memory-backend-ram, -file "
-                  "and -memfd",
-                  type ? type : "");
+        error_set(errp, "object type '%s' is not there; this version has secret, throttle-group, tls-creds-x509 and -anon, "
+                  "memory-backend-ram, -file and -memfd", type ? type : "");
     }
     error_prepend(errp, "-object %s: ", type ? type : text);
     keyval_free(kv);
@@ -450,5 +452,6 @@ void backends_destroy(void)
     membackend_free_all();
     monitor_cleanup();
     drive_close_all();
+    throttle_group_drop_all();
     char_cleanup_all();
 }

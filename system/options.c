@@ -651,8 +651,10 @@ static const Option options_table[] = {
     { "object", "secret,id=ID,data=TEXT|file=FILE[,format=raw|base64] | tls-creds-x509,id=ID,dir=FOLDER,endpoint=server"
       "[,verify-peer=off][,passwordid=ID][,priority=P] | tls-creds-anon,id=ID,endpoint=server"
       " | memory-backend-ram|file|memfd,id=ID,size=SIZE[,share=on][,mem-path=PATH][,hugetlb=on][,hugetlbsize=SIZE][,prealloc=on]"
-      "[,merge=off][,dump=off][,host-nodes=A[-B],policy=P]",
-      "an object: a secret for encrypted images, certificates for -vnc tls-creds=ID, or memory for -numa and memory-backend=ID of -machine",
+      "[,merge=off][,dump=off][,host-nodes=A[-B],policy=P]"
+      " | throttle-group,id=ID,x-iops-total=N[,x-iops-total-max=N][,x-bps-write=N...]",
+      "an object: a secret for encrypted images, certificates for -vnc tls-creds=ID, memory for -numa and memory-backend=ID of -machine, "
+      "or limits for throttling.group=ID of -drive and -blockdev driver=throttle,throttle-group=ID",
       STANDARD, optargs_object },
     { "snapshot", NULL, "write to temporary files instead of the images", BLOCK, opt_snapshot },
 

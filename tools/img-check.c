@@ -107,7 +107,7 @@ static int check_run(ToolArgs *a)
     BlockCheck c;
     const char *cache = tool_get(a, "T");
     if (tool_operands(a) != 1) {
-        return tool_say(1, "Expecting one image file name");
+        return tool_usage("Expecting one image file name");
     }
     BlockOpen how = { .locking = true, .trust_probe = true, .no_backing = true, .for_check = true, .no_io = true,
                       .force_share = tool_has(a, "U") };
@@ -184,7 +184,7 @@ static int snapshot_run(ToolArgs *a)
         }
     }
     if (tool_operands(a) != 1) {
-        return tool_say(1, "Expecting one image file name");
+        return tool_usage("Expecting one image file name");
     }
     action = action ? action : 'l';
     const char key[2] = { action, 0 }, *name = tool_get(a, key);
@@ -276,7 +276,7 @@ static int bitmap_run(ToolArgs *a)
         count += tool_has(a, actions[i]);
     }
     if (tool_operands(a) != 2) {
-        return tool_say(1, "Expecting filename and bitmap name");
+        return tool_usage("Expecting filename and bitmap name");
     }
     if (!count) {
         return tool_say(1, "Need at least one of --add, --remove, --clear, --enable, --disable, or --merge");

@@ -140,7 +140,7 @@ static int compare_run(ToolArgs *a)
     Compare c = { .strict = tool_has(a, "s"), .quiet = tool_has(a, "q") };
     static const char *const formats[] = { "f", "F" };
     if (tool_operands(a) != 2) {
-        return tool_say(1, "Expecting two image file names");
+        return tool_usage("Expecting two image file names");
     }
     int status = COMPARE_SAME;
     for (unsigned i = 0; i < 2 && status == COMPARE_SAME; i++) {
@@ -332,7 +332,7 @@ static int bench_run(ToolArgs *a)
     BlockOpen how = { .locking = true, .trust_probe = true, .readonly = !tool_has(a, "w"), .discard = true,
                       .force_share = tool_has(a, "U") };
     if (tool_operands(a) != 1) {
-        return tool_say(1, "Expecting one image file name");
+        return tool_usage("Expecting one image file name");
     }
     if (!bench_args(a, &b, &err) || (tool_get(a, "t") && !tool_cache_mode(tool_get(a, "t"), &how, &through, &err)) ||
         !bench_aio(tool_has(a, "n") ? "native" : tool_get(a, "i"), &how, &err)) {

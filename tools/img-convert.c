@@ -172,7 +172,8 @@ static bool convert_copy(Convert *c, Error **errp)
     BlockInfo info;
     bool backing = block_node_backing(c->dst) || keyval_has(c->opts, "backing_file");
     ImgCopy copy = { .src = c->src, .sources = c->sources, .dst = c->dst, .only_top = backing, .compressed = tool_has(a, "c"),
-                     .out_of_order = tool_has(a, "W"), .salvage = tool_has(a, "salvage"), .quiet = c->quiet, .progress = &progress };
+                     .out_of_order = tool_has(a, "W"), .offload = tool_has(a, "C"), .salvage = tool_has(a, "salvage"),
+                     .quiet = c->quiet, .progress = &progress };
     if ((tool_get(a, "m") && !parse_uint("Invalid number of coroutines", tool_get(a, "m"), 1, 16, &threads, errp)) ||
         (tool_get(a, "r") && !tool_parse_size("rate limit", tool_get(a, "r"), &rate, errp)) ||
         !convert_sparse(c, &copy.sparse, errp) || !block_node_info(c->dst, &info, errp)) {
@@ -264,7 +265,8 @@ static const ToolOption convert_options_table[] = {
     { 0, "bitmaps", NULL, "copy the persistent bitmaps too" },
     { 0, "skip-broken-bitmaps", NULL, "but not those that are inconsistent" },
     IMG_SHARE,
-    { 'C', NULL, NULL, "let the host copy where it can" },
+    { 'C', NULL, NULL, "let the host copy (copy_file_range) what lies plain in a file into a raw file; the rest is read and "
+      "written; zeros are not looked for; not with -c or -S" },
     { 'c', NULL, NULL, "write compressed clusters" },
     IMG_PROGRESS, IMG_QUIET,
     { 'n', NULL, NULL, "the target is there already" },
@@ -401,5 +403,7 @@ static const ToolOption dd_options[] = {
     { 'O', NULL, "OUTPUT_FMT", "format of the output; raw when it is not said" },
     IMG_OBJECT, IMG_END,
 };
-const ToolCommand img_dd = { "dd", "[bs=BLOCK_SIZE] [count=BLOCKS] [skip=BLOCKS] if=INPUT of=OUTPUT", "Copies a part of an image.",
+const ToolCommand img_dd = { "dd", "[bs=BLOCK_SIZE] [count=BLOCKS] [skip=BLOCKS] if=INPUT of=OUTPUT",
+                             "Copies a part of an image: count blocks behind "
+                             "the first skip (qemu-img 7.2 copies count - skip: it takes the skipped ones for some of the count).",
                              dd_options, dd_run };

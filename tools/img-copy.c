@@ -34,6 +34,7 @@ typedef struct CopyPiece {
     CopyKind kind;
     BlockNode *src;
     uint64_t src_off, dst_off, len, number;
+    bool copied; /* by the host */
 } CopyPiece;
 
 static void copy_failed(CopyState *s, bool reading, uint64_t off, int ret)
@@ -109,7 +110,7 @@ static bool copy_plan(CopyState *s, CopyPiece *p)
             len = MIN(align_up(dst + 1, c->cluster) - s->base, block_node_size(src)) - s->src_off;
         }
     }
-    *p = (CopyPiece){ s->run_kind, src, s->src_off, dst, len, s->planned++ };
+    *p = (CopyPiece){ s->run_kind, src, s->src_off, dst, len, s->planned++, false };
     s->src_off += len;
     s->run_left -= MIN(len, s->run_left);
     return true;
@@ -170,11 +171,11 @@ static int copy_write_piece(const ImgCopy *c, const CopyPiece *p, const uint8_t 
         }
         return block_node_write_zeroes(c->dst, p->dst_off, p->len, BLOCK_ZERO_MAY_UNMAP);
     default:
-        return copy_write_data(c, p->dst_off, buf, p->len);
+        return p->copied ? 0 : copy_write_data(c, p->dst_off, buf, p->len);
     }
 }
 
-static int copy_read_piece(CopyState *s, const CopyPiece *p, uint8_t *buf)
+static int copy_read_piece(CopyState *s, CopyPiece *p, uint8_t *buf)
 {
     if (p->kind != COPY_DATA) {
         if (p->kind == COPY_ZERO && s->c->sparse == 0) {
@@ -182,7 +183,8 @@ static int copy_read_piece(CopyState *s, const CopyPiece *p, uint8_t *buf)
         }
         return 0;
     }
-    int ret = block_node_pread(p->src, p->src_off, buf, p->len);
+    p->copied = s->c->offload && block_node_copy_range(p->src, p->src_off, s->c->dst, p->dst_off, p->len);
+    int ret = p->copied ? 0 : block_node_pread(p->src, p->src_off, buf, p->len);
     if (ret == 0 || !s->c->salvage) {
         return ret;
     }

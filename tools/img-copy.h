@@ -13,6 +13,7 @@ typedef struct ImgCopy {
     bool dst_zero;      /* the target reads as zeros where nothing was written */
     bool compressed;
     bool out_of_order;  /* -W */
+    bool offload;       /* -C */
     bool salvage, quiet; /* read errors become zeros; and are not told */
     uint64_t sparse;    /* a run of zeros of at least this many bytes is left out; 0: nothing is looked for */
     uint64_t cluster;   /* of the target; 0: none */

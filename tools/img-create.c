@@ -96,7 +96,7 @@ static int create_run(ToolArgs *a)
         return 0;
     }
     if (tool_operands(a) < 1 || tool_operands(a) > 2) {
-        return tool_say(1, "Expecting image file name and, if it cannot be known otherwise, a size");
+        return tool_usage("Expecting image file name and, if it cannot be known otherwise, a size");
     }
     return create_image(a, drv, fmt, &err) ? 0 : tool_fail(1, err);
 }
@@ -174,7 +174,7 @@ static int resize_run(ToolArgs *a)
 {
     Error *err = NULL;
     if (tool_operands(a) != 2) {
-        return tool_say(1, "Expecting image file name and size");
+        return tool_usage("Expecting image file name and size");
     }
     BlockNode *n = img_open_target(a, tool_operand(a, 0), tool_get(a, "f"), &err);
     bool ok = n && resize_image(a, n, &err);
@@ -211,7 +211,7 @@ static int amend_run(ToolArgs *a)
         return 0;
     }
     if (tool_operands(a) != 1) {
-        return tool_say(1, "Expecting one image file name");
+        return tool_usage("Expecting one image file name");
     }
     ToolProgress progress;
     BlockNode *n = img_open_target(a, filename, fmt, &err);

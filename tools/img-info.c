@@ -188,7 +188,7 @@ static int info_run(ToolArgs *a)
     Error *err = NULL;
     bool json;
     if (tool_operands(a) != 1) {
-        return tool_say(1, "Expecting one image file name");
+        return tool_usage("Expecting one image file name");
     }
     return tool_output_json(a, &json, &err) && info_chain(a, json, &err) ? 0 : tool_fail(1, err);
 }
@@ -286,7 +286,7 @@ static int map_run(ToolArgs *a)
     uint64_t start = 0, max = INT64_MAX;
     const char *from = tool_get(a, "s"), *len = tool_get(a, "l");
     if (tool_operands(a) != 1) {
-        return tool_say(1, "Expecting one image file name");
+        return tool_usage("Expecting one image file name");
     }
     if (!tool_output_json(a, &json, &err) || (from && !tool_parse_size("start offset", from, &start, &err)) ||
         (len && !tool_parse_size("max length", len, &max, &err))) {

@@ -141,7 +141,7 @@ static int rebase_run(ToolArgs *a)
     const char *base = tool_get(a, "b"), *fmt = tool_get(a, "F"), *name = tool_operand(a, 0), *cache = tool_get(a, "t");
     bool unsafe = tool_has(a, "u"), through;
     if (tool_operands(a) != 1) {
-        return tool_say(1, "Expecting one image file name");
+        return tool_usage("Expecting one image file name");
     }
     if (!base && !unsafe) {
         return tool_say(1, "Must specify backing file (-b) or use simple rebase mode (-u)");
@@ -281,7 +281,7 @@ static int commit_run(ToolArgs *a)
 {
     Error *err = NULL;
     if (tool_operands(a) != 1) {
-        return tool_say(1, "Expecting one image file name");
+        return tool_usage("Expecting one image file name");
     }
     BlockNode *top = img_open_target(a, tool_operand(a, 0), tool_get(a, "f"), &err);
     bool ok = top && commit_image(a, top, &err);

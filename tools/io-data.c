@@ -2,20 +2,24 @@
 /* rhea-io's commands about data: read, write, discard and their vectored and asynchronous kin. */
 #include "util/osdep.h"
 #include "tools/io.h"
+#include "util/keyval.h"
 
 #include <getopt.h>
 #include <pthread.h>
 
+enum { IO_SECTOR = 512 }; /* of compressed writes and of a machine's state */
+
 /* What the flags of a read or write say. */
 typedef struct IoReq {
     BlockNode *node;
-    bool write, zeroes, unmap, no_fallback, fua, compressed, vmstate, quiet, verbose, raw_stats, has_pattern;
+    bool write, zeroes, unmap, no_fallback, fua, compressed, vmstate, quiet, verbose, raw_stats, has_pattern, invalid;
     uint8_t pattern;
     uint64_t check_off, check_len; /* of a read's pattern; check_len UINT64_MAX: to the end */
     const char *source;            /* -s of a write */
     uint64_t off, len;
     uint8_t *buf;
     const char *word;              /* "wrote", "read", "discard" */
+    const char *failed;            /* "write", "readv": what did */
     gint64 start;
 } IoReq;
 
@@ -95,7 +99,7 @@ static bool io_finish(IoReq *r, int ret)
     double seconds = (double)(g_get_monotonic_time() - r->start) / 1e6;
     bool ok = ret == 0;
     if (!ok) {
-        printf("%s failed: %s\n", r->write ? "write" : "read", g_strerror(-ret));
+        printf("%s failed: %s\n", r->failed, g_strerror(-ret));
     }
     if (ok && !r->write && r->has_pattern) {
         ok = io_verify(r);
@@ -112,23 +116,26 @@ static bool io_finish(IoReq *r, int ret)
     return ok;
 }
 
-typedef struct IoFlight {
-    IoReq req;
-    IoState *state;
-} IoFlight;
-
+/* What becomes of it is printed; the command itself has succeeded when the request is on its way. */
 static void *io_fly(void *opaque)
 {
-    IoFlight *f = opaque;
-    int ret = io_do(&f->req);
+    IoReq *r = opaque;
+    int ret = io_do(r);
     pthread_mutex_lock(&io_lock);
-    bool ok = io_finish(&f->req, ret);
-    f->state->failed |= !ok;
+    io_finish(r, ret);
     io_flying--;
     pthread_cond_broadcast(&io_idle);
     pthread_mutex_unlock(&io_lock);
-    g_free(f);
+    g_free(r);
     return NULL;
+}
+
+unsigned io_aio_flying(void)
+{
+    pthread_mutex_lock(&io_lock);
+    unsigned flying = io_flying;
+    pthread_mutex_unlock(&io_lock);
+    return flying;
 }
 
 void io_aio_wait(void)
@@ -140,11 +147,10 @@ void io_aio_wait(void)
     pthread_mutex_unlock(&io_lock);
 }
 
-static bool io_start(IoState *s, const IoReq *r)
+static bool io_start(const IoReq *r)
 {
-    IoFlight *f = g_new0(IoFlight, 1);
+    IoReq *f = g_memdup2(r, sizeof(*r));
     pthread_t thread;
-    *f = (IoFlight){ *r, s };
     pthread_mutex_lock(&io_lock);
     io_flying++;
     pthread_mutex_unlock(&io_lock);
@@ -161,7 +167,7 @@ static bool io_start(IoState *s, const IoReq *r)
 static bool io_pattern(IoReq *r, const char *text)
 {
     uint64_t v;
-    if (!io_number(text, &v) || v > 255) {
+    if (!parse_uint("pattern", text, 0, 255, &v, NULL)) {
         printf("%s is not a valid pattern byte\n", text);
         return false;
     }
@@ -173,7 +179,8 @@ static bool io_pattern(IoReq *r, const char *text)
 static bool io_flag(IoReq *r, int c)
 {
     switch (c) {
-    case 'a': case 'p': case 'i': return true; /* of old; -i: an invalid request in block accounting only */
+    case 'p': return true; /* of old */
+    case 'i': r->invalid = true; return true;
     case 'b': r->vmstate = true; return true;
     case 'c': r->compressed = true; return true;
     case 'C': r->raw_stats = true; return true;
@@ -200,14 +207,13 @@ static bool io_fill_from_file(IoReq *r)
 {
     char *text;
     gsize have;
-    GError *err = NULL;
-    if (!g_file_get_contents(r->source, &text, &have, &err)) {
-        printf("%s: %s\n", r->source, err->message);
-        g_error_free(err);
+    errno = 0;
+    if (!g_file_get_contents(r->source, &text, &have, NULL)) {
+        fprintf(stderr, "%s: %s\n", r->source, g_strerror(errno ? errno : EIO));
         return false;
     }
     if (!have) {
-        printf("%s: file is empty\n", r->source);
+        fprintf(stderr, "%s: file is empty\n", r->source);
         g_free(text);
         return false;
     }
@@ -218,13 +224,15 @@ static bool io_fill_from_file(IoReq *r)
     return true;
 }
 
-static bool io_consistent(const IoReq *r)
+static bool io_consistent(const IoState *s, const IoReq *r)
 {
     const char *why = NULL;
     if (r->write && r->zeroes + r->has_pattern + (r->source != NULL) > 1) {
         why = "Only one of -z, -P, and -s can be specified at the same time";
     } else if (r->zeroes && r->vmstate) {
         why = "-b and -z cannot be specified at the same time";
+    } else if (r->fua && (r->vmstate || r->compressed)) {
+        why = "-f and -b or -c cannot be specified at the same time";
     } else if (r->unmap && !r->zeroes) {
         why = "-u requires -z to be specified";
     } else if (r->no_fallback && !r->zeroes) {
@@ -232,7 +240,7 @@ static bool io_consistent(const IoReq *r)
     } else if (r->vmstate && r->compressed) {
         why = "-b and -c cannot be specified at the same time";
     } else if (!r->write && !r->has_pattern && (r->check_off || r->check_len != UINT64_MAX)) {
-        why = "-s and -l need -P";
+        return io_usage(s);
     }
     if (why) {
         printf("%s\n", why);
@@ -240,12 +248,23 @@ static bool io_consistent(const IoReq *r)
     return !why;
 }
 
+static bool io_aligned(const char *what, uint64_t value)
+{
+    if (value % IO_SECTOR) {
+        printf("%" PRIu64 " is not a sector-aligned value for '%s'\n", value, what);
+    }
+    return value % IO_SECTOR == 0;
+}
+
 /* off len [len..]; the lengths are one request. */
-static bool io_ranges(IoReq *r, int argc, char **argv, bool many)
+static bool io_ranges(const IoState *s, IoReq *r, int argc, char **argv, bool many)
 {
     enum { IO_MAX = 0x7ffffe00 };
     if (argc - optind < 2 || (!many && argc - optind > 2)) {
-        fprintf(stderr, "bad argument count: expected an offset and a length\n");
+        return io_usage(s);
+    }
+    if (many && r->zeroes && argc - optind > 2) {
+        printf("-z supports only a single length parameter\n");
         return false;
     }
     if (!io_number(argv[optind], &r->off)) {
@@ -256,21 +275,26 @@ static bool io_ranges(IoReq *r, int argc, char **argv, bool many)
         if (!io_number(argv[i], &len)) {
             return false;
         }
-        if (len > IO_MAX || r->len + len > IO_MAX) {
-            if (r->zeroes && r->no_fallback && !many) {
-                r->len = len;
-                return true;
-            }
-            printf("length cannot exceed %d%s, given %s\n", IO_MAX, r->zeroes && r->write ? " without -n" : "", argv[i]);
+        if (r->zeroes && r->no_fallback) {
+            r->len = len;
+        } else if (len > IO_MAX && many) {
+            printf("Argument '%s' exceeds maximum size %d\n", argv[i], IO_MAX);
             return false;
+        } else if (len > IO_MAX) {
+            printf("length cannot exceed %d%s, given %s\n", IO_MAX, r->write ? " without -n" : "", argv[i]);
+            return false;
+        } else if (r->len + len > IO_MAX) {
+            printf("The total number of bytes exceed the maximum size %d\n", IO_MAX);
+            return false;
+        } else {
+            r->len += len;
         }
-        r->len += len;
     }
     if (!r->write && r->has_pattern && (r->check_off > r->len || (r->check_len != UINT64_MAX && r->check_len > r->len - r->check_off))) {
         printf("pattern verification range exceeds end of read data\n");
         return false;
     }
-    return true;
+    return (!r->vmstate && !r->compressed) || (io_aligned("offset", r->off) && io_aligned("count", r->len));
 }
 
 static bool io_buffer(IoReq *r)
@@ -292,28 +316,40 @@ static bool io_buffer(IoReq *r)
     return true;
 }
 
-static bool io_rw(IoState *s, int argc, char **argv, bool write, bool async, bool many)
+static bool io_writable(const IoState *s)
 {
-    IoReq r = { .node = s->node, .write = write, .check_len = UINT64_MAX, .word = write ? "wrote" : "read" };
-    int c;
-    optind = 0;
-    while ((c = getopt(argc, argv, write ? "+bcCfinpquzP:s:" : "+abCiqvpP:s:l:")) != -1) {
-        if (!io_flag(&r, c)) {
-            return false;
-        }
-    }
-    if (!io_consistent(&r) || !io_ranges(&r, argc, argv, many) || !io_buffer(&r)) {
-        return false;
-    }
-    if (write && block_node_how(s->node)->readonly) {
+    bool readonly = block_node_how(s->node)->readonly;
+    if (readonly) {
         fflush(stdout);
         error_report("Block node is read-only");
-        free(r.buf);
+    }
+    return !readonly;
+}
+
+static bool io_rw(IoState *s, int argc, char **argv, bool write, bool async, bool many)
+{
+    IoReq r = { .node = s->node, .write = write, .check_len = UINT64_MAX, .word = write ? "wrote" : "read",
+                .failed = async && !write ? "readv" : s->command->name };
+    int c;
+    optind = 0;
+    while ((c = getopt(argc, argv, s->command->flags)) != -1) {
+        if (!io_flag(&r, c)) {
+            return c == '?' ? io_usage(s) : false;
+        }
+    }
+    if (!io_consistent(s, &r) || !io_ranges(s, &r, argc, argv, many)) {
+        return false;
+    }
+    if (r.invalid) { /* what the accounting of a guest's drive counts as invalid; there is none here */
+        printf("injecting invalid %s request\n", write ? "write" : "read");
+        return true;
+    }
+    if ((write && !io_writable(s)) || !io_buffer(&r)) {
         return false;
     }
     r.start = g_get_monotonic_time();
     if (async) {
-        return io_start(s, &r);
+        return io_start(&r);
     }
     int ret = io_do(&r);
     pthread_mutex_lock(&io_lock);
@@ -366,12 +402,12 @@ static bool io_discard_run(IoState *s, int argc, char **argv)
     IoReq r = { .node = s->node, .check_len = UINT64_MAX, .word = "discard", .zeroes = true };
     int c;
     optind = 0;
-    while ((c = getopt(argc, argv, "+Cq")) != -1) {
+    while ((c = getopt(argc, argv, s->command->flags)) != -1) {
         if (!io_flag(&r, c)) {
-            return false;
+            return io_usage(s);
         }
     }
-    if (!io_ranges(&r, argc, argv, false)) {
+    if (!io_ranges(s, &r, argc, argv, false) || !io_writable(s)) {
         return false;
     }
     r.start = g_get_monotonic_time();
@@ -385,16 +421,19 @@ static bool io_discard_run(IoState *s, int argc, char **argv)
 }
 
 const IoCommand io_commands_data[] = {
-    { "aio_flush", NULL, "", "completes all outstanding aio requests", 0, 0, false, io_aio_flush_run },
-    { "aio_read", NULL, "[-Ciqv] [-P pattern] off len [len..]", "asynchronously reads a number of bytes", 2, -1, true, io_aio_read_run },
-    { "aio_write", NULL, "[-Cfiquz] [-P pattern] off len [len..]", "asynchronously writes a number of bytes", 2, -1, true,
+    { "aio_flush", NULL, NULL, NULL, "completes all outstanding aio requests", 0, 0, true, io_aio_flush_run },
+    { "aio_read", NULL, "CiqvP:", "[-Ciqv] [-P pattern] off len [len..]", "asynchronously reads a number of bytes", 2, -1, true,
+      io_aio_read_run },
+    { "aio_write", NULL, "CfiquzP:", "[-Cfiquz] [-P pattern] off len [len..]", "asynchronously writes a number of bytes", 2, -1, true,
       io_aio_write_run },
-    { "discard", "d", "[-Cq] off len", "discards a number of bytes at a specified offset", 2, -1, true, io_discard_run },
-    { "read", "r", "[-abCqv] [-P pattern [-s off] [-l len]] off len", "reads a number of bytes at a specified offset", 2, -1, true,
-      io_read_run },
-    { "readv", NULL, "[-Cqv] [-P pattern] off len [len..]", "reads a number of bytes at a specified offset", 2, -1, true, io_readv_run },
-    { "write", "w", "[-bcCfnquz] [-P pattern | -s source_file] off len", "writes a number of bytes at a specified offset", 2, -1, true,
-      io_write_run },
-    { "writev", NULL, "[-Cfq] [-P pattern] off len [len..]", "writes a number of bytes at a specified offset", 2, -1, true, io_writev_run },
-    { NULL, NULL, NULL, NULL, 0, 0, false, NULL },
+    { "discard", "d", "Cq", "[-Cq] off len", "discards a number of bytes at a specified offset", 2, -1, true, io_discard_run },
+    { "read", "r", "bCqvpP:s:l:", "[-bCqv] [-P pattern [-s off] [-l len]] off len", "reads a number of bytes at a specified offset", 2, -1,
+      true, io_read_run },
+    { "readv", NULL, "CqvP:", "[-Cqv] [-P pattern] off len [len..]", "reads a number of bytes at a specified offset", 2, -1, true,
+      io_readv_run },
+    { "write", "w", "bcCfnpquzP:s:", "[-bcCfnquz] [-P pattern | -s source_file] off len",
+      "writes a number of bytes at a specified offset", 2, -1, true, io_write_run },
+    { "writev", NULL, "CfqP:", "[-Cfq] [-P pattern] off len [len..]", "writes a number of bytes at a specified offset", 2, -1, true,
+      io_writev_run },
+    { NULL, NULL, NULL, NULL, NULL, 0, 0, false, NULL },
 };

@@ -25,7 +25,7 @@ bool io_number(const char *text, uint64_t *out)
     if (parse_size("argument", text, 1, out, &err) && *out <= INT64_MAX) {
         return true;
     }
-    if (err) {
+    if (err && strspn(text, "0123456789") != strlen(text)) {
         printf("Parsing error: non-numeric argument, or extraneous/unrecognized suffix -- %s\n", text);
     } else {
         printf("Parsing error: argument too large -- %s\n", text);
@@ -78,26 +78,56 @@ static bool io_close_run(IoState *s, int argc, char **argv)
     return true;
 }
 
+bool io_aio_mode(const char *mode, BlockOpen *how, Error **errp)
+{
+    static const char *const modes[] = { "threads", "native", "io_uring" };
+    for (unsigned i = 0; i < G_N_ELEMENTS(modes); i++) {
+        if (!strcmp(modes[i], mode)) {
+            how->aio = (BlockAio)i;
+            return true;
+        }
+    }
+    error_set(errp, "Invalid aio option: %s", mode);
+    error_add_hint(errp, "The modes are threads, native and io_uring.");
+    return false;
+}
+
+bool io_discard_mode(const char *mode, BlockOpen *how, Error **errp)
+{
+    how->discard = !strcmp(mode, "unmap") || !strcmp(mode, "on");
+    if (!how->discard && strcmp(mode, "ignore") && strcmp(mode, "off")) {
+        error_set(errp, "Invalid discard option: %s", mode);
+        error_add_hint(errp, "The modes are ignore and unmap.");
+        return false;
+    }
+    return true;
+}
+
 static bool io_open_run(IoState *s, int argc, char **argv)
 {
     Error *err = NULL;
     BlockOpen old = s->how;
     const char *options = NULL;
-    bool through, ok = true;
+    bool through, ok = true, snapshot = false;
     int c;
     optind = 0;
-    while (ok && (c = getopt(argc, argv, "+snCro:ki:t:d:U")) != -1) {
+    while (ok && (c = getopt(argc, argv, s->command->flags)) != -1) {
         switch (c) {
         case 'n': ok = tool_cache_mode("none", &s->how, &through, &err); break;
         case 't': ok = tool_cache_mode(optarg, &s->how, &through, &err); break;
         case 'r': s->how.readonly = true; break;
         case 'U': s->how.force_share = true; break;
-        case 'd': s->how.discard = !strcmp(optarg, "unmap") || !strcmp(optarg, "on"); break;
+        case 'd': ok = io_discard_mode(optarg, &s->how, &err); break;
         case 'o': options = optarg; break;
-        case 's': case 'C': case 'k': case 'i': break;
-        default: ok = false; break;
+        case 's': snapshot = true; break;
+        case 'k': ok = io_aio_mode("native", &s->how, &err); break;
+        case 'i': ok = io_aio_mode(optarg, &s->how, &err); break;
+        case 'C': break;
+        default: ok = io_usage(s); break;
         }
     }
+    ok = ok && (argc - optind <= 1 || io_usage(s));
+    s->how.readonly |= snapshot;
     KeyVal *kv = ok && options ? keyval_parse(options, NULL, &err) : NULL;
     if (ok && options && !kv) {
         ok = false;
@@ -107,8 +137,15 @@ static bool io_open_run(IoState *s, int argc, char **argv)
     } else if (ok && optind < argc) {
         s->node = block_open(argv[optind], s->format, kv, &s->how, &err);
         ok = s->node != NULL;
+        if (ok && (!kv || !keyval_has(kv, "driver"))) {
+            tool_warn_guessed(s->node, argv[optind], s->format, &s->how);
+        }
     } else if (ok && kv) {
         s->node = block_open_opts(kv, &s->how, &err);
+        ok = s->node != NULL;
+    }
+    if (ok && s->node && snapshot) {
+        s->node = block_open_snapshot(s->node, &err);
         ok = s->node != NULL;
     }
     keyval_free(kv);
@@ -120,21 +157,27 @@ static bool io_reopen_run(IoState *s, int argc, char **argv)
 {
     Error *err = NULL;
     BlockOpen how = *block_node_how(s->node);
-    bool through, ok = true;
+    bool through, ok = true, readonly = false, writable = false;
     int c;
     optind = 0;
-    while (ok && (c = getopt(argc, argv, "+c:o:rw")) != -1) {
+    while (ok && (c = getopt(argc, argv, s->command->flags)) != -1) {
         switch (c) {
         case 'c': ok = tool_cache_mode(optarg, &how, &through, &err); break;
-        case 'r': how.readonly = true; break;
-        case 'w': how.readonly = false; break;
+        case 'r': readonly = true; break;
+        case 'w': writable = true; break;
         case 'o':
             error_set(&err, "reopen changes -r, -w and -c only; close and open the image for other options");
             ok = false;
             break;
-        default: ok = false; break;
+        default: ok = io_usage(s); break;
         }
     }
+    ok = ok && (optind == argc || io_usage(s));
+    if (ok && readonly && writable) {
+        error_set(&err, "Only one -r/-w option may be given");
+        ok = false;
+    }
+    how.readonly = (how.readonly || readonly) && !writable;
     io_aio_wait();
     ok = ok && (how.readonly == false || block_node_flush(s->node) == 0) && block_node_reopen(s->node, &how, &err);
     return ok || (err ? io_report(err) : false);
@@ -200,10 +243,7 @@ static bool io_alloc_run(IoState *s, int argc, char **argv)
     if (!io_number(argv[1], &off) || (argc == 3 && !io_number(argv[2], &len))) {
         return false;
     }
-    if (off > size || len > size - off) {
-        printf("%s %" PRIu64 " is beyond the end of the image\n", off > size ? "offset" : "length", off > size ? off : len);
-        return false;
-    }
+    len = off < size ? MIN(len, size - off) : 0; /* what is beyond the end is not counted */
     for (uint64_t pos = off; pos < off + len;) {
         bool allocated = false;
         uint64_t run;
@@ -252,23 +292,29 @@ static bool io_truncate_run(IoState *s, int argc, char **argv)
     uint64_t size;
     int c;
     optind = 0;
-    while ((c = getopt(argc, argv, "+m:")) != -1) {
+    while ((c = getopt(argc, argv, s->command->flags)) != -1) {
         if (c != 'm') {
-            return false;
+            return io_usage(s);
         }
         for (mode = 0; mode < 4 && strcmp(modes[mode], optarg); mode++) {
         }
         if (mode == 4) {
-            error_set(&err, "invalid preallocation mode '%s'", optarg);
+            error_set(&err, "Invalid preallocation mode '%s'", optarg);
             return io_report(err);
         }
     }
     if (optind + 1 != argc) {
-        fprintf(stderr, "truncate needs one offset\n");
-        return false;
+        return io_usage(s);
     }
     io_aio_wait();
-    return io_number(argv[optind], &size) && (block_node_truncate(s->node, size, (BlockPrealloc)mode, &err) || io_report(err));
+    if (!io_number(argv[optind], &size)) {
+        return false;
+    }
+    if (mode && size < block_node_size(s->node)) {
+        error_set(&err, "Cannot use preallocation for shrinking files");
+        return io_report(err);
+    }
+    return (block_node_truncate(s->node, size, (BlockPrealloc)mode, &err) || io_report(err));
 }
 
 static bool io_flush_run(IoState *s, int argc, char **argv)
@@ -287,7 +333,8 @@ static bool io_sleep_run(IoState *s, int argc, char **argv)
     (void)s;
     (void)argc;
     uint64_t ms;
-    if (!io_number(argv[1], &ms)) {
+    if (!parse_uint("time", argv[1], 0, UINT32_MAX, &ms, NULL)) {
+        printf("%s is not a valid number\n", argv[1]);
         return false;
     }
     g_usleep((gulong)MIN(ms, 3600000) * 1000);
@@ -307,7 +354,11 @@ static bool io_sigraise_run(IoState *s, int argc, char **argv)
     (void)s;
     (void)argc;
     uint64_t sig;
-    if (!io_number(argv[1], &sig) || sig >= 65) {
+    if (!io_number(argv[1], &sig)) {
+        return false;
+    }
+    if (sig >= NSIG) {
+        printf("signal argument '%s' is too large to be a valid signal\n", argv[1]);
         return false;
     }
     fflush(stdout); /* the end may be near */
@@ -342,25 +393,36 @@ static bool io_wait_break_run(IoState *s, int argc, char **argv)
 {
     (void)argc;
     Error *err = NULL;
-    return block_debug_wait(s->node, argv[1], &err) || io_report(err);
+    unsigned here, anywhere;
+    while (block_debug_stopped(s->node, argv[1], &here, &anywhere, &err) && !here) {
+        unsigned flying = io_aio_flying();
+        if (anywhere >= flying && block_debug_stopped(s->node, argv[1], &here, &anywhere, &err) && !here) {
+            error_set(&err, "no request is under way that could come to breakpoint '%s'", argv[1]);
+            error_add_hint(&err, "Start one with aio_read or aio_write first.");
+            break;
+        }
+        g_usleep(1000);
+    }
+    return !err || io_report(err);
 }
 
 const IoCommand io_commands_image[] = {
-    { "abort", NULL, "", "simulate a program crash using abort(3)", 0, 0, false, io_abort_run },
-    { "alloc", "a", "offset [count]", "checks if offset is allocated in the file", 1, 2, true, io_alloc_run },
-    { "break", NULL, "event tag", "sets a breakpoint on event and tags the stopped request as tag", 2, 2, true, io_break_run },
-    { "close", "c", "", "close the current open file", 0, 0, true, io_close_run },
-    { "flush", "f", "", "flush all in-core file state to disk", 0, 0, true, io_flush_run },
-    { "info", "i", "", "prints information about the current file", 0, 0, true, io_info_run },
-    { "length", "l", "", "gets the length of the current file", 0, 0, true, io_length_run },
-    { "map", NULL, "", "prints the allocated areas of a file", 0, 1, true, io_map_run },
-    { "open", "o", "[-rnU] [-t cache] [-d discard] [-o options] [path]", "open the file specified by path", 1, -1, false, io_open_run },
-    { "remove_break", NULL, "tag", "remove a breakpoint by tag", 1, 1, true, io_remove_break_run },
-    { "reopen", NULL, "[(-r|-w)] [-c cache]", "reopens an image with new options", 0, -1, true, io_reopen_run },
-    { "resume", NULL, "tag", "resumes the request tagged as tag", 1, 1, true, io_resume_run },
-    { "sigraise", NULL, "signal", "raises a signal", 1, 1, false, io_sigraise_run },
-    { "sleep", NULL, "ms", "waits for the given value in milliseconds", 1, 1, false, io_sleep_run },
-    { "truncate", "t", "[-m prealloc_mode] off", "truncates the current file at the given offset", 1, 3, true, io_truncate_run },
-    { "wait_break", NULL, "tag", "waits for the suspension of a request", 1, 1, true, io_wait_break_run },
-    { NULL, NULL, NULL, NULL, 0, 0, false, NULL },
+    { "abort", NULL, NULL, NULL, "simulate a program crash using abort(3)", 0, 0, false, io_abort_run },
+    { "alloc", "a", NULL, "offset [count]", "checks if offset is allocated in the file", 1, 2, true, io_alloc_run },
+    { "break", NULL, NULL, "event tag", "sets a breakpoint on event and tags the stopped request as tag", 2, 2, true, io_break_run },
+    { "close", "c", NULL, NULL, "close the current open file", 0, 0, true, io_close_run },
+    { "flush", "f", NULL, NULL, "flush all in-core file state to disk", 0, 0, true, io_flush_run },
+    { "info", "i", NULL, NULL, "prints information about the current file", 0, 0, true, io_info_run },
+    { "length", "l", NULL, NULL, "gets the length of the current file", 0, 0, true, io_length_run },
+    { "map", NULL, NULL, NULL, "prints the allocated areas of a file", 0, 0, true, io_map_run },
+    { "open", "o", "snCro:ki:t:d:U", "[-rsCnkU] [-i aio] [-t cache] [-d discard] [-o options] [path]", "open the file specified by path",
+      1, -1, false, io_open_run },
+    { "remove_break", NULL, NULL, "tag", "remove a breakpoint by tag", 1, 1, true, io_remove_break_run },
+    { "reopen", NULL, "c:o:rw", "[(-r|-w)] [-c cache] [-o options]", "reopens an image with new options", 0, -1, true, io_reopen_run },
+    { "resume", NULL, NULL, "tag", "resumes the request tagged as tag", 1, 1, true, io_resume_run },
+    { "sigraise", NULL, NULL, "signal", "raises a signal", 1, 1, false, io_sigraise_run },
+    { "sleep", NULL, NULL, "ms", "waits for the given value in milliseconds", 1, 1, false, io_sleep_run },
+    { "truncate", "t", "m:", "[-m prealloc_mode] off", "truncates the current file at the given offset", 1, 3, true, io_truncate_run },
+    { "wait_break", NULL, NULL, "tag", "waits for the suspension of a request", 1, 1, true, io_wait_break_run },
+    { NULL, NULL, NULL, NULL, NULL, 0, 0, false, NULL },
 };

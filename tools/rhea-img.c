@@ -105,7 +105,7 @@ int main(int argc, char **argv)
         return 0;
     }
     if (!*name) {
-        return tool_say(1, "Not enough arguments\nTry 'rhea-img --help' for more information");
+        return tool_usage("Not enough arguments");
     }
     return command_not_found(name);
 }

@@ -31,68 +31,10 @@ static const ToolOption io_options[] = {
 static const ToolCommand io_program = { "rhea-io", "[FILE]", "Reads and writes an image by commands; `help` lists them.",
                                         io_options, NULL };
 
-static const IoCommand *const io_tables[] = { io_commands_data, io_commands_image };
-
 /* ---- Commands ------------------------------------------------------------------------------------------------- */
-
-static const IoCommand *io_find(const char *name)
-{
-    for (unsigned t = 0; t < G_N_ELEMENTS(io_tables); t++) {
-        for (const IoCommand *c = io_tables[t]; c->name; c++) {
-            if (!strcmp(c->name, name) || (c->alias && !strcmp(c->alias, name))) {
-                return c;
-            }
-        }
-    }
-    return NULL;
-}
-
-static void io_print_command(const IoCommand *c)
-{
-    printf("%s %s -- %s\n", c->name, c->args, c->help);
-}
-
-static int io_by_name(const void *a, const void *b)
-{
-    const IoCommand *const *x = a, *const *y = b;
-    return strcmp((*x)->name, (*y)->name);
-}
-
-static void io_help(int argc, char **argv)
-{
-    if (argc > 1) {
-        const IoCommand *c = io_find(argv[1]);
-        if (c) {
-            io_print_command(c);
-        } else {
-            printf("command %s not found\n", argv[1]);
-        }
-        return;
-    }
-    GPtrArray *all = g_ptr_array_new();
-    for (unsigned t = 0; t < G_N_ELEMENTS(io_tables); t++) {
-        for (const IoCommand *c = io_tables[t]; c->name; c++) {
-            g_ptr_array_add(all, (void *)c);
-        }
-    }
-    g_ptr_array_sort(all, io_by_name);
-    for (unsigned i = 0; i < all->len; i++) {
-        io_print_command(all->pdata[i]);
-    }
-    printf("help [command] -- help for one or all commands\nquit -- exit the program\n\nUse 'help commandname' for extended help.\n");
-    g_ptr_array_unref(all);
-}
 
 static bool io_run_words(IoState *s, int argc, char **argv)
 {
-    if (!strcmp(argv[0], "quit") || !strcmp(argv[0], "q")) {
-        s->quit = true;
-        return true;
-    }
-    if (!strcmp(argv[0], "help") || !strcmp(argv[0], "?")) {
-        io_help(argc, argv);
-        return true;
-    }
     const IoCommand *c = io_find(argv[0]);
     if (!c) {
         fprintf(stderr, "command \"%s\" not found\n", argv[0]);
@@ -112,6 +54,7 @@ static bool io_run_words(IoState *s, int argc, char **argv)
         }
         return false;
     }
+    s->command = c;
     return c->run(s, argc, argv);
 }
 
@@ -138,7 +81,6 @@ void io_run_line(IoState *s, const char *line)
 
 static bool io_configure(IoState *s, const ToolArgs *a, Error **errp)
 {
-    static const char *const aios[] = { "threads", "native", "io_uring", NULL };
     const char *cache = tool_has(a, "n") ? "none" : tool_get(a, "t"), *aio = tool_has(a, "k") ? "native" : tool_get(a, "i");
     const char *discard = tool_get(a, "d");
     bool through;
@@ -147,21 +89,8 @@ static bool io_configure(IoState *s, const ToolArgs *a, Error **errp)
     if (cache && !tool_cache_mode(cache, &s->how, &through, errp)) {
         return false;
     }
-    unsigned i = 0;
-    while (aio && aios[i] && strcmp(aios[i], aio)) {
-        i++;
-    }
-    if (aio && !aios[i]) {
-        error_set(errp, "Invalid aio option: %s", aio);
-        return false;
-    }
-    s->how.aio = (BlockAio)i;
-    if (discard && strcmp(discard, "ignore") && strcmp(discard, "off") && strcmp(discard, "unmap") && strcmp(discard, "on")) {
-        error_set(errp, "Invalid discard option: %s", discard);
-        return false;
-    }
-    s->how.discard = !discard || !strcmp(discard, "unmap") || !strcmp(discard, "on");
-    return true;
+    s->how.discard = true;
+    return (!aio || io_aio_mode(aio, &s->how, errp)) && (!discard || io_discard_mode(discard, &s->how, errp));
 }
 
 static void io_interactive(IoState *s)
@@ -191,7 +120,7 @@ static bool io_information(const ToolArgs *a)
     } else if (tool_has(a, "dump-man")) {
         tool_print_man("rhea-io", "reads and writes disk images by commands", one, stdout);
         puts(".SH \"COMMANDS OF THE PROGRAM\"\n.nf");
-        io_help(1, NULL);
+        io_help(NULL);
         puts(".fi");
     } else if (tool_has(a, "dump-completion")) {
         tool_print_completion("rhea-io", one, stdout);

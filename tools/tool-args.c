@@ -48,16 +48,16 @@ static bool args_long(ToolArgs *a, char **argv, int *i, int argc)
         }
         g_ptr_array_add(names, NULL);
         const char *near = suggest_nearest(name, (const char *const *)names->pdata);
-        tool_say(1, "%s has no option '%s'%s%s", a->cmd->name, argv[*i], near ? "; did you mean --" : "", near ? near : "");
+        tool_usage("%s has no option '%s'%s%s", a->cmd->name, argv[*i], near ? "; did you mean --" : "", near ? near : "");
         g_ptr_array_unref(names);
         return false;
     }
     if (!o->arg && equals) {
-        tool_say(1, "option --%s takes no value", o->name);
+        tool_usage("option --%s takes no value", o->name);
         return false;
     }
     if (o->arg && !equals && *i + 1 >= argc) {
-        tool_say(1, "option --%s needs a value: %s", o->name, o->arg);
+        tool_usage("option --%s needs a value: %s", o->name, o->arg);
         return false;
     }
     args_add(a, o, !o->arg ? NULL : equals ? equals + 1 : argv[++*i]);
@@ -69,7 +69,7 @@ static bool args_short(ToolArgs *a, char **argv, int *i, int argc)
     for (const char *p = argv[*i] + 1; *p; p++) {
         const ToolOption *o = args_find(a->cmd, *p, NULL, 0);
         if (!o) {
-            tool_say(1, "%s has no option '-%c'", a->cmd->name, *p);
+            tool_usage("%s has no option '-%c'", a->cmd->name, *p);
             return false;
         }
         if (!o->arg) {
@@ -81,7 +81,7 @@ static bool args_short(ToolArgs *a, char **argv, int *i, int argc)
             args_add(a, o, argv[++*i]);
             return true;
         } else {
-            tool_say(1, "option -%c needs a value: %s", *p, o->arg);
+            tool_usage("option -%c needs a value: %s", *p, o->arg);
             return false;
         }
     }

@@ -28,6 +28,17 @@ int tool_say(int status, const char *fmt, ...)
     return status;
 }
 
+int tool_usage(const char *fmt, ...)
+{
+    va_list ap;
+    va_start(ap, fmt);
+    char *text = g_strdup_vprintf(fmt, ap);
+    va_end(ap);
+    tool_say(1, "%s\nTry '%s --help' for more information", text, g_get_prgname());
+    g_free(text);
+    return 1;
+}
+
 /* ---- Opening ------------------------------------------------------------------------------------------------- */
 
 bool tool_cache_mode(const char *mode, BlockOpen *how, bool *through, Error **errp)
@@ -48,11 +59,23 @@ bool tool_cache_mode(const char *mode, BlockOpen *how, bool *through, Error **er
     return true;
 }
 
+void tool_warn_guessed(const BlockNode *n, const char *name, const char *format, const BlockOpen *how)
+{
+    if (!format && !how->readonly && !strcmp(block_node_driver(n), "raw") && !g_str_has_prefix(name, "json:")) {
+        warn_report("the format of '%s' was not said and has been guessed to be raw: what is in it could make it look like another "
+                    "one. Use -f raw.", name);
+    }
+}
+
 BlockNode *tool_open(const ToolArgs *a, const char *name, const char *format, const BlockOpen *how, Error **errp)
 {
     BlockNode *n = NULL;
     if (!tool_has(a, "image-opts")) {
-        return block_open(name, format, NULL, how, errp);
+        n = block_open(name, format, NULL, how, errp);
+        if (n) {
+            tool_warn_guessed(n, name, format, how);
+        }
+        return n;
     }
     if (format) {
         error_set(errp, "--image-opts and --format are mutually exclusive");

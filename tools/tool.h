@@ -39,6 +39,10 @@ const ToolCommand *tool_command(const ToolArgs *a);
 /* Prints the error and returns @status. */
 int tool_fail(int status, Error *err);
 int tool_say(int status, const char *fmt, ...) G_GNUC_PRINTF(2, 3);
+/* As tool_say(1, ...), for a command line that is wrong: with a line that says where help is. */
+int tool_usage(const char *fmt, ...) G_GNUC_PRINTF(1, 2);
+/* Warns about an image that was opened for writing without its format being said, and is thought to be raw. */
+void tool_warn_guessed(const BlockNode *n, const char *name, const char *format, const BlockOpen *how);
 
 /* -t, -T and -i: "none", "writeback", ...  @how is changed; @through: the cache is written through. */
 bool tool_cache_mode(const char *mode, BlockOpen *how, bool *through, Error **errp);

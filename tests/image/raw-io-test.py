@@ -5,7 +5,7 @@ import random
 import subprocess
 import sys
 
-from image import OURS, Pair, case, main, must, must_be, run
+from image import OURS, PEER, Pair, case, main, must, must_be, run
 
 M = 1024 * 1024
 
@@ -38,8 +38,20 @@ def refusals():
                      "read -P 300 0 1", "discard 1M 4k", "truncate -m nope 2M", "write -n 0 4k", "read 0 4G",
                      "write -b -z 0 4k", "discard 0 4G"):
             commands(p, line)
-        commands(p, "close", "length")
-        commands(p, "write 0 4k", args=("-f", "raw", "-r"))
+        for line in ("write 0 1 2", "write -P x 0 1", "write -s none 0 1k", "write -f -b 0 512", "write 0 2G", "write -v 0 1", "write -i 0 512",
+                     "write -b 0 100", "write -c 0 100", "write -b 100 512", "readv 1M 1k", "readv -s 1 0 1k", "readv 0 2G",
+                     "readv 0 1G 1G 1G", "writev -z 0 1k", "writev 1M 1", "aio_read -i 0 1k", "aio_read -P 1 0 1k", "aio_read 1M 1k",
+                     "aio_read -b 0 1k", "aio_write -i 0 1k", "aio_write -z 0 1k 1k", "aio_write 1M 1k", "discard -z 0 1k", "discard 0 1k 1k",
+                     "alloc 0 2M", "alloc 1M", "alloc 2M", "alloc 1048575", "map 0", "truncate -x 1", "truncate -m full 512k", "truncate -m",
+                     "open", "help nosuch", "help 1 2", "sleep x", "sigraise 99", "reopen -r -w", "reopen x", "write 0 4k -P 7"):
+            commands(p, line)
+        for command in run(PEER["io"], "-c", "help").stdout.splitlines()[:-2]:
+            name = command.split()[0]
+            done = run(OURS["io"], "-c", f"help {name}")
+            must_be(done.returncode, 0, name)
+            must(done.stdout.startswith(f"{name} "), done.stdout)
+        commands(p, "close", "length", "aio_flush")
+        commands(p, "write 0 4k", "discard 0 4k", args=("-f", "raw", "-r"))
         commands(p, "reopen -r", "write 0 4k", "reopen -w", "write 0 4k")
         commands(p, "read 0 1", name="nofile", output=False)
 
@@ -76,6 +88,10 @@ def blkdebug_and_interactive():
         must_be(done.returncode, 1)
         done = run(OURS["io"], "-c", "break l2_load A", "-c", "resume A", "-c", "remove_break A", f"blkdebug::{p.path('a.raw')}")
         must("no request has stopped" in done.stderr, done.stderr)
+        p.make("create", "-q", "-f", "qcow2", "b.qcow2", "1M")
+        done = run(OURS["io"], "-c", "break write_aio A", "-c", "wait_break A", "-c", "aio_write 0 4k", "-c", "wait_break A", "-c", "resume A",
+                   "-c", "aio_flush", "-f", "qcow2", f"blkdebug::{p.path('b.qcow2')}", timeout=20)
+        must(done.stderr.count("no request is under way") == 1 and "wrote 4096/4096" in done.stdout, done.stdout + done.stderr)
         must_be(run(OURS["io"], "-f", "raw", "-s", "-c", "write -P 9 0 1M", "-c", "read -P 9 0 1M", p.path("a.raw")).returncode, 0)
         p.same("a.raw")
         must(".TH rhea-io 1" in run(OURS["io"], "--dump-man").stdout, "no man page")

@@ -6,6 +6,7 @@
 #include "util/osdep.h"
 #include "block/block-int.h"
 #include "block/drive.h"
+#include "block/throttle.h"
 #include "tests/unit/test.h"
 #include "util/mainloop.h"
 
@@ -298,6 +299,67 @@ TEST(limits_hold_requests_back)
     drive_print_info(out);
     CHECK(strstr(out->str, "bps=100000 bps_rd=0 bps_wr=0 bps_max=200000 ") && strstr(out->str, "group=g1"));
     g_string_free(out, TRUE);
+    teardown();
+}
+
+/* Writes 40 blocks to each; the ms it took. */
+static gint64 write_both(Drive *a, Drive *b)
+{
+    static uint8_t buf[4096];
+    struct iovec iov = { buf, sizeof(buf) };
+    int finished = 0;
+    gint64 start = g_get_monotonic_time();
+    for (unsigned i = 0; i < 40; i++) {
+        blk_writev(a->blk, i * 4096, &iov, 1, done_count, &finished);
+        blk_writev(b->blk, i * 4096, &iov, 1, done_count, &finished);
+    }
+    while (finished < 80) {
+        mainloop_iterate(false);
+    }
+    CHECK_EQ(finished, 80);
+    return (g_get_monotonic_time() - start) / 1000;
+}
+
+static bool add_group(const char *text)
+{
+    KeyVal *kv = text[0] == '{' ? block_opts_from_json(text, NULL) : keyval_parse(text, NULL, NULL);
+    bool ok = throttle_group_add(kv, NULL);
+    keyval_free(kv);
+    return ok;
+}
+
+/* 40 requests may come at once, 400 a second after that: what two drives do together takes as long as if one did it. */
+TEST(drives_of_a_group_share_its_limits)
+{
+    enum { LEAST = 90, MOST = 3000 };
+    setup(MiB);
+    CHECK(add_group("id=g,x-iops-total=400"));
+    CHECK(add_group("{\"id\": \"j\", \"limits\": {\"iops-write\": 400}}"));
+    CHECK(!add_group("id=g,x-iops-total=400") && !add_group("x-iops-total=400") && !add_group("id=x,x-iops=1"));
+    CHECK(!add_group("id=x,x-iops-total=1,x-iops-read=1"));
+    Drive *a = open_drive("driver=null-co,size=1M,if=none,id=a,throttling.group=g");
+    Drive *b = open_drive("driver=null-co,size=1M,if=none,id=b,throttling.group=g");
+    gint64 ms = write_both(a, b);
+    CHECK(ms >= LEAST && ms < MOST);
+    drive_close_all();
+    a = open_drive("driver=null-co,size=1M,if=none,id=a,throttling.group=new,iops=400"); /* the second takes what the first brought */
+    b = open_drive("driver=null-co,size=1M,if=none,id=b,throttling.group=new");
+    ms = write_both(a, b);
+    CHECK(ms >= LEAST && ms < MOST);
+    drive_close_all();
+    /* The filter on top, where the drive does it, and below a format, where it does it itself. */
+    CHECK(!blockdev_add("driver=throttle,node-name=x,throttle-group=none,file.driver=null-co", NULL));
+    CHECK(!blockdev_add("driver=throttle,node-name=x,file.driver=null-co", NULL));
+    CHECK(blockdev_add("driver=throttle,node-name=top,throttle-group=j,file.driver=null-co,file.size=1M", NULL));
+    CHECK(blockdev_add("driver=raw,node-name=low,file.driver=throttle,file.throttle-group=j,file.file.driver=null-co", NULL));
+    a = drive_for_node("top", NULL);
+    b = drive_for_node("low", NULL);
+    CHECK(blk_throttle(a->blk) == throttle_group_find("j") && !blk_throttle(b->blk));
+    ms = write_both(a, b);
+    CHECK(ms >= LEAST && ms < MOST);
+    drive_close_all();
+    throttle_group_drop_all();
+    CHECK(!throttle_group_find("g") && !throttle_group_find("j"));
     teardown();
 }
 
