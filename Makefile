@@ -220,7 +220,7 @@ check-guest: all guests
 	@$(RUN_TESTS) guest
 check-ui: all $(UI_GUESTS) | deps-test
 	@$(RUN_TESTS) ui
-check-boot: all guest-kernels | deps-test
+check-boot: all guests guest-kernels | deps-test
 	@$(RUN_TESTS) boot
 check-kvm: all guests $(BENCH_GUESTS) $(BUILD)/tests/unit/kvm-routes-test guest-kernels | deps-test
 	@$(RUN_TESTS) kvm

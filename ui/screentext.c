@@ -36,21 +36,59 @@ static bool screentext_cell(const Surface *s, int cx, int cy, uint8_t rows[FONT_
     return true;
 }
 
+/* The four corners of a cell, as far as they are on the screen. */
+static void screentext_vote(const Surface *s, int cx, int cy, uint32_t bg, uint32_t fg, int *votes)
+{
+    for (int k = 0; k < 4; k++) {
+        int x = cx + (k & 1 ? FONT_WIDTH - 1 : 0), y = cy + (k & 2 ? FONT_HEIGHT - 1 : 0);
+
+        if (x >= 0 && y >= 0 && x < s->width && y < s->height) {
+            uint32_t p = screentext_pixel(s, x, y);
+
+            *votes += p == bg ? 1 : p == fg ? -1 : 0;
+        }
+    }
+}
+
+/* For a cell that is a character either way: is the colour of its last pixel less common around it than its other one? */
+static bool screentext_is_inverse(const Surface *s, int cx, int cy, const uint8_t rows[FONT_HEIGHT])
+{
+    uint32_t bg = screentext_pixel(s, cx + FONT_WIDTH - 1, cy + FONT_HEIGHT - 1), fg = bg;
+    int votes = 0;
+
+    for (int y = 0; y < FONT_HEIGHT; y++) {
+        for (int x = 0; x < FONT_WIDTH; x++) {
+            fg = rows[y] & 0x80 >> x ? screentext_pixel(s, cx + x, cy + y) : fg;
+        }
+    }
+    for (int dy = -1; dy <= 1; dy++) {
+        for (int dx = -1; dx <= 1; dx++) {
+            if (dx || dy) {
+                screentext_vote(s, cx + dx * FONT_WIDTH, cy + dy * FONT_HEIGHT, bg, fg, &votes);
+            }
+        }
+    }
+    return votes < 0;
+}
+
 /* The character of a cell; ' ' for an empty one, 0 for none that is known.  The cursor may underline it or invert it. */
 static uint32_t screentext_recognise(const Surface *s, int cx, int cy)
 {
     uint8_t rows[FONT_HEIGHT], inverse[FONT_HEIGHT];
-    uint32_t ch;
+    uint32_t ch, other = 0;
 
     if (!screentext_cell(s, cx, cy, rows)) {
         return 0;
     }
     ch = font_recognise(rows);
-    if (!ch) {
+    if (ch != ' ') { /* blocks are characters either way */
         for (int y = 0; y < FONT_HEIGHT; y++) {
             inverse[y] = (uint8_t)~rows[y];
         }
-        ch = font_recognise(inverse);
+        other = font_recognise(inverse);
+    }
+    if (other && (!ch || screentext_is_inverse(s, cx, cy, rows))) {
+        ch = other;
     }
     if (!ch) { /* an underline cursor: the last two rows are filled */
         rows[FONT_HEIGHT - 1] = rows[FONT_HEIGHT - 2] = 0;

@@ -115,15 +115,9 @@ static void sdl_pointer(SdlDisplay *d, int x, int y, int dx, int dy, int dz)
         }
         return;
     }
-    SDL_Rect p = sdl_picture(d);
-    int ww = 1, wh = 1, rw = 1, rh = 1;
+    SdlPlace at = sdl_map_pointer(sdl_points(d), sdl_pixels(d), sdl_picture(d), x, y);
 
-    sdl_lib.GetWindowSize(d->window, &ww, &wh);
-    sdl_lib.GetRendererOutputSize(d->renderer, &rw, &rh);
-    int px = x * rw / MAX(ww, 1) - p.x, py = y * rh / MAX(wh, 1) - p.y;
-
-    input_pointer_abs(CLAMP(px, 0, p.w - 1) * INPUT_ABS_MAX / MAX(p.w - 1, 1), CLAMP(py, 0, p.h - 1) * INPUT_ABS_MAX / MAX(p.h - 1, 1),
-                      dz, d->buttons);
+    input_pointer_abs(at.x, at.y, dz, d->buttons);
 }
 
 static unsigned sdl_button(uint8_t button)
@@ -170,15 +164,14 @@ static void sdl_on_window(SdlDisplay *d, const SDL_WindowEvent *e)
         break;
     case SDL_WINDOWEVENT_RESIZED: /* by the person, unless it is what we set */
         d->stale = true;
-        if (d->full_screen || (e->data1 == d->set_w && e->data2 == d->set_h)) {
+        if (d->full_screen || (e->data1 == d->set.w && e->data2 == d->set.h)) {
             break;
         }
         d->user_sized = true;
         if (c && console_takes_size(c)) {
-            int w = 1, h = 1;
+            SdlSize pixels = sdl_pixels(d);
 
-            sdl_lib.GetRendererOutputSize(d->renderer, &w, &h);
-            console_hint_size(c, &(ConsoleSizeHint){ .width = w, .height = h });
+            console_hint_size(c, &(ConsoleSizeHint){ .width = pixels.w, .height = pixels.h });
         }
         break;
     case SDL_WINDOWEVENT_SIZE_CHANGED:

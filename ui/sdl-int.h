@@ -5,6 +5,7 @@
 
 #include "ui/console.h"
 #include "ui/display.h"
+#include "ui/sdl-geometry.h"
 #include "ui/sdl.h"
 #include "util/timer.h"
 
@@ -41,7 +42,7 @@ typedef struct SdlDisplay {
     int64_t active_until_ns;
     bool grabbed, full_screen, stale /* the window must be drawn anew */, user_sized;
     bool hot_key;          /* the modifiers of hot keys went to a hot key */
-    int set_w, set_h;      /* the window's size as we set it last */
+    SdlSize set;           /* the window's size as we set it last, in points */
     unsigned buttons;      /* INPUT_BTN_* */
 } SdlDisplay;
 
@@ -50,7 +51,8 @@ void sdl_show(SdlDisplay *d, Console *c);
 void sdl_set_grab(SdlDisplay *d, bool on);
 void sdl_set_full_screen(SdlDisplay *d, bool on);
 void sdl_natural_size(SdlDisplay *d, double scale);
-SDL_Rect sdl_picture(SdlDisplay *d); /* where the picture is, in pixels of the renderer */
+SdlSize sdl_points(SdlDisplay *d), sdl_pixels(SdlDisplay *d); /* the window's size */
+SdlPicture sdl_picture(SdlDisplay *d);
 /* sdl-input.c */
 void sdl_handle(SdlDisplay *d, const SDL_Event *e);
 /* sdl-keys-table.c: Linux input codes by SDL's scan codes (USB HID usages); 0: none */

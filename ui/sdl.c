@@ -19,23 +19,34 @@ bool sdl_built(void)
 
 /* ---- geometry and drawing ---- */
 
-SDL_Rect sdl_picture(SdlDisplay *d)
+SdlSize sdl_points(SdlDisplay *d)
 {
-    int w = 1, h = 1;
+    SdlSize s = { 1, 1 };
 
-    sdl_lib.GetRendererOutputSize(d->renderer, &w, &h);
-    if (!d->has_surface) {
-        return (SDL_Rect){ 0, 0, w, h };
-    }
-    double scale = MIN((double)w / d->surface.width, (double)h / d->surface.height);
-    int pw = MAX((int)(d->surface.width * scale + 0.5), 1), ph = MAX((int)(d->surface.height * scale + 0.5), 1);
+    sdl_lib.GetWindowSize(d->window, &s.w, &s.h);
+    return s;
+}
 
-    return (SDL_Rect){ (w - pw) / 2, (h - ph) / 2, pw, ph };
+SdlSize sdl_pixels(SdlDisplay *d)
+{
+    SdlSize s = { 1, 1 };
+
+    sdl_lib.GetRendererOutputSize(d->renderer, &s.w, &s.h);
+    return s;
+}
+
+SdlPicture sdl_picture(SdlDisplay *d)
+{
+    SdlSize pixels = sdl_pixels(d);
+
+    return d->has_surface ? sdl_place_picture(pixels, (SdlSize){ d->surface.width, d->surface.height })
+                          : (SdlPicture){ 0, 0, pixels.w, pixels.h };
 }
 
 static void sdl_draw(SdlDisplay *d)
 {
-    SDL_Rect to = sdl_picture(d);
+    SdlPicture p = sdl_picture(d);
+    SDL_Rect to = { p.x, p.y, p.w, p.h };
 
     d->stale = false;
     sdl_lib.SetRenderDrawColor(d->renderer, 0, 0, 0, 255);
@@ -62,14 +73,8 @@ static void sdl_retitle(SdlDisplay *d)
 void sdl_natural_size(SdlDisplay *d, double scale)
 {
     if (d->has_surface && !d->full_screen) {
-        int ww = 1, wh = 1, rw = 1, rh = 1; /* a window's units may be larger than pixels */
-
-        sdl_lib.GetWindowSize(d->window, &ww, &wh);
-        sdl_lib.GetRendererOutputSize(d->renderer, &rw, &rh);
-        scale *= (double)ww / MAX(rw, 1);
-        d->set_w = MAX((int)(d->surface.width * scale), 64);
-        d->set_h = MAX((int)(d->surface.height * scale), 64);
-        sdl_lib.SetWindowSize(d->window, d->set_w, d->set_h);
+        d->set = sdl_window_size(sdl_points(d), sdl_pixels(d), (SdlSize){ d->surface.width, d->surface.height }, scale);
+        sdl_lib.SetWindowSize(d->window, d->set.w, d->set.h);
     }
 }
 

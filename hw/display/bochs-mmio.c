@@ -80,14 +80,7 @@ void bochs_mmio_destroy(BochsMmio *m)
 
 void bochs_mmio_size_hint(BochsMmio *m, const ConsoleSizeHint *hint)
 {
-    EdidInfo e = m->edid;
+    EdidInfo e = edid_hinted(&m->edid, hint);
 
-    if (hint->width > 0 && hint->height > 0) {
-        e.xres = (uint32_t)MIN(hint->width, EDID_MAX_SIZE) & ~7u; /* what the VBE registers can do */
-        e.yres = (uint32_t)MIN(hint->height, EDID_MAX_SIZE);
-        e.width_mm = (uint32_t)MAX(hint->width_mm, 0);
-        e.height_mm = (uint32_t)MAX(hint->height_mm, 0);
-        e.refresh_mhz = hint->refresh_mhz > 0 ? (uint32_t)hint->refresh_mhz : e.refresh_mhz;
-    }
     edid_make(m->block, &e);
 }

@@ -3,11 +3,12 @@
 #ifndef HW_DISPLAY_CIRRUS_INT_H
 #define HW_DISPLAY_CIRRUS_INT_H
 
+#include "hw/display/ddc.h"
 #include "hw/display/vga-int.h"
 #include "hw/pci/pci.h"
 
 /* Extension registers. */
-enum { SR_KEY = 0x06, SR_EXT_MODE = 0x07, SR_DRAM = 0x0f, SR_CURSOR_X = 0x10, SR_CURSOR_Y = 0x11, SR_CURSOR_ATTR = 0x12,
+enum { SR_KEY = 0x06, SR_EXT_MODE = 0x07, SR_DDC = 0x08, SR_DRAM = 0x0f, SR_CURSOR_X = 0x10, SR_CURSOR_Y = 0x11, SR_CURSOR_ATTR = 0x12,
        SR_CURSOR_PATTERN = 0x13, SR_CONFIG = 0x17 };
 enum { GR_OFFSET0 = 0x09, GR_OFFSET1 = 0x0a, GR_MODE_EXT = 0x0b, GR_BG1 = 0x10, GR_FG1 = 0x11, GR_BG2 = 0x12, GR_FG2 = 0x13,
        GR_BG3 = 0x14, GR_FG3 = 0x15, GR_WIDTH = 0x20, GR_HEIGHT = 0x22, GR_DST_PITCH = 0x24, GR_SRC_PITCH = 0x26, GR_DST = 0x28,
@@ -43,7 +44,8 @@ typedef struct Cirrus {
     PciDevice pci;
     Vga vga;
     uint32_t vgamem_mb; /* properties */
-    bool blitter;
+    bool blitter, edid_on;
+    EdidInfo edid;
     MemRegion bar0, linear, direct, linear_mmio, blt_window, mmio;
 
     /* registers that are not in vga.seq, gfx, crtc */
@@ -51,6 +53,7 @@ typedef struct Cirrus {
     uint16_t cursor_x, cursor_y;
     uint8_t cursor_dac[48];
     CirrusBlt blt;
+    Ddc ddc;
 
     /* the cursor as it is shown; derived */
     uint8_t cursor_shown[1024];

@@ -11,6 +11,32 @@
 enum { KEY_OPEN = 0x12, KEY_CLOSED = 0x0f, CHIP_ID_5446 = 0xb8, CONFIG_PCI = 0x20, CURSOR_PATTERNS = 16 * 1024 };
 enum { CURSOR_ON = 0x01, CURSOR_COLOURS = 0x02, CURSOR_LARGE = 0x04 }; /* of SR_CURSOR_ATTR */
 
+/* --- the monitor's wires ---------------------------------------------------------------------------------------------------------- */
+
+enum { DDC_CLOCK_OUT = 0x01, DDC_DATA_OUT = 0x02, DDC_CLOCK_IN = 0x04, DDC_ON = 0x40, DDC_DATA_IN = 0x80 }; /* of SR_DDC */
+
+static uint8_t cirrus_ddc_read(const Cirrus *c)
+{
+    return (uint8_t)(c->vga.seq[SR_DDC] | (ddc_clock(&c->ddc) ? DDC_CLOCK_IN : 0) | (ddc_data(&c->ddc) ? DDC_DATA_IN : 0));
+}
+
+/* The outputs are open collectors: a one lets go.  While they are off, nobody pulls. */
+static void cirrus_ddc_write(Cirrus *c, uint8_t val)
+{
+    bool off = !(val & DDC_ON);
+
+    c->vga.seq[SR_DDC] = val & (uint8_t)~(DDC_CLOCK_IN | DDC_DATA_IN);
+    ddc_drive(&c->ddc, off || (val & DDC_CLOCK_OUT), off || (val & DDC_DATA_OUT));
+}
+
+static void cirrus_size_hint(Vga *v, const ConsoleSizeHint *hint)
+{
+    Cirrus *c = cirrus_of(v);
+    EdidInfo e = edid_hinted(&c->edid, hint);
+
+    edid_make(c->ddc.block, &e);
+}
+
 /* --- sequencer ---------------------------------------------------------------------------------------------------------------- */
 
 static uint8_t cirrus_seq_read(const Cirrus *c)
@@ -20,6 +46,7 @@ static uint8_t cirrus_seq_read(const Cirrus *c)
     switch (i) {
     case SR_CURSOR_X: return (uint8_t)(c->cursor_x >> 3);
     case SR_CURSOR_Y: return (uint8_t)(c->cursor_y >> 3);
+    case SR_DDC: return cirrus_ddc_read(c);
     default: return c->vga.seq[i];
     }
 }
@@ -36,6 +63,7 @@ static void cirrus_seq_write(Cirrus *c, uint8_t val)
     case SR_CURSOR_X: c->cursor_x = (uint16_t)(val << 3 | low); break;
     case SR_CURSOR_Y: c->cursor_y = (uint16_t)(val << 3 | low); break;
     case SR_DRAM: break; /* strapped */
+    case SR_DDC: cirrus_ddc_write(c, val); break;
     case SR_CONFIG: seq[i] = (uint8_t)((seq[i] & 0x38) | (val & 0xc7)); break;
     default: seq[i] = val; break;
     }
@@ -221,6 +249,20 @@ static uint8_t cirrus_depth16(const Cirrus *c)
     return (c->hidden_dac & 0xcf) == 0xc1 ? 16 : 15;
 }
 
+/*
+ * Where the CRTC begins in memory, in bytes: doublewords from the start address, more by byte panning; pixel panning as in the VGA's
+ * 256-colour mode, where a step is half a byte.  Below a split both are off if the attribute controller's mode says so.
+ */
+static void cirrus_start(const Vga *v, FbMode *m)
+{
+    uint32_t pan = (v->crtc[CRTC_PRESET] >> 5 & 3u) * 4 + (v->attr[ATTR_PAN] >> 1 & 3u);
+    uint8_t scan = v->crtc[CRTC_MAX_SCAN];
+
+    m->offset = ((uint64_t)v->start_more + (unsigned)(v->crtc[CRTC_START_HI] << 8) + v->crtc[CRTC_START_LO]) * 4 + pan;
+    m->split_offset = v->attr[ATTR_MODE] & 0x20 ? 0 : pan;
+    m->first = (uint8_t)(MIN(v->crtc[CRTC_PRESET] & 0x1f, scan & 0x1f) * (scan & 0x80 ? 2 : 1));
+}
+
 static bool cirrus_fb_mode(Vga *v, FbMode *m)
 {
     static const uint8_t depth[8] = { 8, 16, 24, 16, 32, 8, 8, 8 };
@@ -242,8 +284,8 @@ static bool cirrus_fb_mode(Vga *v, FbMode *m)
     m->height = (v->crtc[CRTC_VDE] | (over & 0x02) << 7 | (over & 0x40) << 3) + 1;
     m->repeat = (uint8_t)(((scan & 0x1f) + 1) * (scan & 0x80 ? 2 : 1));
     m->stride = (v->crtc[CRTC_OFFSET] + v->offset_more) * 8;
-    m->offset = ((uint64_t)v->start_more + (unsigned)(v->crtc[CRTC_START_HI] << 8) + v->crtc[CRTC_START_LO]) * 4;
     m->split = compare + 1 < (unsigned)m->height ? (int)compare + 1 : 0;
+    cirrus_start(v, m);
     return true;
 }
 
@@ -315,6 +357,7 @@ static const VgaCard cirrus_card = {
     .fb_mode = cirrus_fb_mode,
     .overlay = cirrus_overlay,
     .overlay_lines = cirrus_overlay_lines,
+    .size_hint = cirrus_size_hint,
     .seq_count = 256, /* the index has the cursor's lowest bits in it */
     .gfx_count = 64,
     .crtc_count = 64,
@@ -330,6 +373,8 @@ static bool cirrus_realize(Device *dev, Error **errp)
         return false;
     }
     c->vga.card = &cirrus_card;
+    c->ddc.monitor = c->edid_on;
+    edid_make(c->ddc.block, &c->edid);
     c->vga.vram_size = c->vgamem_mb << 20;
     if (!vga_init(&c->vga, "vga.vram", errp)) {
         return false;
@@ -347,6 +392,7 @@ static void cirrus_reset(Device *dev)
     Cirrus *c = container_of(dev, Cirrus, pci.dev);
 
     vga_reset(&c->vga);
+    ddc_reset(&c->ddc);
     c->hidden_dac = c->dac_reads = 0;
     c->cursor_x = c->cursor_y = 0;
     memset(c->cursor_dac, 0, sizeof(c->cursor_dac));
@@ -389,6 +435,7 @@ static bool cirrus_post_load(void *opaque, int version, Error **errp)
 static const Prop cirrus_props[] = {
     PCI_PROPS,
     PROP_RANGE(Cirrus, vgamem_mb, "vgamem_mb", prop_u32, "4", 1, 16, "video memory in MiB, a power of two"),
+    EDID_PROPS(Cirrus, edid, edid_on),
     PROP(Cirrus, blitter, "blitter", prop_bool, "on", "the BLT engine works"),
     PROP_END,
 };
@@ -410,7 +457,7 @@ static const VMState cirrus_state = {
     .fields = (const VMStateField[]){
         VMS_STRUCT(Cirrus, pci, pci_device_state), VMS_STRUCT(Cirrus, vga, vga_state), VMS_UINT(Cirrus, hidden_dac),
         VMS_UINT(Cirrus, dac_reads), VMS_UINT(Cirrus, cursor_x), VMS_UINT(Cirrus, cursor_y), VMS_BUFFER(Cirrus, cursor_dac),
-        VMS_STRUCT(Cirrus, blt, cirrus_blt_state), VMS_END },
+        VMS_STRUCT(Cirrus, ddc, ddc_state), VMS_STRUCT(Cirrus, blt, cirrus_blt_state), VMS_END },
     .post_load = cirrus_post_load,
 };
 

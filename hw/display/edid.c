@@ -143,3 +143,17 @@ void edid_make(uint8_t b[EDID_BLOCK], const EdidInfo *info)
     }
     b[EDID_BLOCK - 1] = (uint8_t)-sum;
 }
+
+EdidInfo edid_hinted(const EdidInfo *info, const ConsoleSizeHint *hint)
+{
+    EdidInfo e = *info;
+
+    if (hint->width > 0 && hint->height > 0) {
+        e.xres = (uint32_t)MIN(hint->width, EDID_MAX_SIZE) & ~7u;
+        e.yres = (uint32_t)MIN(hint->height, EDID_MAX_SIZE);
+        e.width_mm = (uint32_t)MAX(hint->width_mm, 0);
+        e.height_mm = (uint32_t)MAX(hint->height_mm, 0);
+        e.refresh_mhz = hint->refresh_mhz > 0 ? (uint32_t)hint->refresh_mhz : e.refresh_mhz;
+    }
+    return e;
+}

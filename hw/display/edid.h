@@ -4,6 +4,7 @@
 #define HW_DISPLAY_EDID_H
 
 #include "system/prop.h"
+#include "ui/console.h"
 
 enum { EDID_BLOCK = 128, EDID_MAX_SIZE = 4095 /* a detailed timing says no more */ };
 
@@ -14,6 +15,8 @@ typedef struct EdidInfo {
     uint32_t width_mm, height_mm;  /* of the glass; 0: as 100 dots an inch have it */
 } EdidInfo;
 
+/* @info with what a display says of its size, in the multiples of 8 dots that CRTCs and the VBE registers can do. */
+EdidInfo edid_hinted(const EdidInfo *info, const ConsoleSizeHint *hint);
 void edid_make(uint8_t block[EDID_BLOCK], const EdidInfo *info);
 
 /* Properties of a card of struct @T with an EdidInfo @field and a bool @on. */

@@ -125,9 +125,9 @@ static uint64_t fb_line_offset(const FbMode *m, int y)
     unsigned repeat = m->repeat ? m->repeat : 1;
 
     if (m->split && y >= m->split) {
-        return (uint64_t)m->stride * ((unsigned)(y - m->split) / repeat);
+        return m->split_offset + (uint64_t)m->stride * ((unsigned)(y - m->split) / repeat);
     }
-    return m->offset + (uint64_t)m->stride * ((unsigned)y / repeat);
+    return m->offset + (uint64_t)m->stride * (((unsigned)y + m->first) / repeat);
 }
 
 /*

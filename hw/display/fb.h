@@ -20,7 +20,9 @@ typedef struct FbMode {
     bool rgb332, gray;   /* 8: the byte is a colour by itself */
     bool blank;          /* black, whatever memory holds */
     uint8_t repeat;      /* lines of the screen a line of memory; 0 is 1 */
-    int split;           /* from this line on, memory is shown from its start; 0: never */
+    uint8_t first;       /* so many of the repetitions of the first line of memory are above the screen; less than repeat */
+    int split;           /* from this line on, memory is shown from split_offset; 0: never */
+    uint32_t split_offset;
     uint64_t offset;     /* of the first pixel in memory */
     uint32_t stride;     /* bytes from line to line */
 } FbMode;

@@ -5,9 +5,9 @@
  *
  * Keys come from the input hub, commands from the controller.  Under the big lock.
  *
- * A key that is held repeats as often as the display or the monitor says so: the host knows it, the guest's typematic
- * rate is kept and not used, because the host's repeat would be doubled by it.  The shift codes that a keyboard puts
- * around the grey cursor keys while Num Lock is lit are not sent.
+ * The key that was pressed last repeats while it is held, after the guest's typematic delay and at its rate, on the guest's clock.
+ * What the host repeats of it is dropped.  The shift codes that a keyboard puts around the grey cursor keys while Num Lock is lit
+ * are not sent.
  */
 #include "util/osdep.h"
 #include "hw/input/ps2.h"
@@ -153,22 +153,10 @@ static unsigned ps2_kbd_set3(const Ps2Kbd *k, unsigned key, bool down, bool repe
     return n;
 }
 
-static void ps2_kbd_key(void *opaque, unsigned key, bool down)
+static void ps2_kbd_tell(Ps2Kbd *k, unsigned key, bool down, bool repeat)
 {
-    Ps2Kbd *k = opaque;
     uint8_t bytes[16];
     unsigned n;
-    if (key >= PS2_KEYS) {
-        return;
-    }
-    if (runstate_get() == RUN_SUSPENDED && down) {
-        request_wakeup();
-    }
-    bool repeat = down && ps2_kbd_is_down(k, key);
-    ps2_kbd_set_down(k, key, down);
-    if (!k->scanning) {
-        return;
-    }
     if (k->set == 3) {
         n = ps2_kbd_set3(k, key, down, repeat, bytes);
     } else if (key == KEY_PAUSE) {
@@ -178,9 +166,61 @@ static void ps2_kbd_key(void *opaque, unsigned key, bool down)
     } else {
         const Ps2Key *t = &ps2_keys[key];
         bool make_only = t->set2 == 0xf1 || t->set2 == 0xf2; /* keys of Korean keyboards */
-        n = t->set2 && (down || !make_only) ? ps2_kbd_put(k, t->set1, t->set2, down, bytes) : 0;
+        n = t->set2 && (make_only ? down && !repeat : true) ? ps2_kbd_put(k, t->set1, t->set2, down, bytes) : 0;
     }
     ps2_kbd_send(k, bytes, n);
+}
+
+/* The rate's bits 5, 6: quarters of a second, less one. */
+static int64_t ps2_kbd_delay_ns(const Ps2Kbd *k)
+{
+    return ((k->rate >> 5 & 3) + 1) * NS_PER_SEC / 4;
+}
+
+/* Bits 0-2: A, bits 3, 4: B; (8 + A) * 2^B / 240 of a second. */
+static int64_t ps2_kbd_period_ns(const Ps2Kbd *k)
+{
+    return ((8 + (k->rate & 7)) << (k->rate >> 3 & 3)) * NS_PER_SEC / 240;
+}
+
+/* A guest that does not read, or has switched the keyboard's line off, finds the first press only: the buffer does not fill. */
+static void ps2_kbd_repeat(void *opaque)
+{
+    Ps2Kbd *k = opaque;
+    if (!k->out.events.count) {
+        ps2_kbd_tell(k, k->held, true, true);
+    }
+    timer_mod(&k->repeat, clock_ns(CLOCK_KIND_VIRTUAL) + ps2_kbd_period_ns(k));
+}
+
+/* Until the next press; what the host repeats counts as one. */
+static void ps2_kbd_stop_repeat(Ps2Kbd *k)
+{
+    timer_del(&k->repeat);
+    k->held = 0;
+}
+
+static void ps2_kbd_key(void *opaque, unsigned key, bool down)
+{
+    Ps2Kbd *k = opaque;
+    if (key >= PS2_KEYS || (down && key == k->held)) {
+        return;
+    }
+    if (runstate_get() == RUN_SUSPENDED && down) {
+        request_wakeup();
+    }
+    ps2_kbd_set_down(k, key, down);
+    if (down || key == k->held) {
+        ps2_kbd_stop_repeat(k);
+    }
+    if (!k->scanning) {
+        return;
+    }
+    ps2_kbd_tell(k, key, down, false);
+    if (down) {
+        k->held = (uint16_t)key;
+        timer_mod(&k->repeat, clock_ns(CLOCK_KIND_VIRTUAL) + ps2_kbd_delay_ns(k));
+    }
 }
 
 /* One more key (8 bytes at most) may not fit. */
@@ -202,6 +242,7 @@ static void ps2_kbd_clear_events(Ps2Kbd *k)
 {
     memset(&k->out.events, 0, sizeof(k->out.events));
     k->overrun = false;
+    ps2_kbd_stop_repeat(k);
 }
 
 static void ps2_kbd_set_leds(Ps2Kbd *k, uint8_t leds)
@@ -342,11 +383,13 @@ void ps2_kbd_write(Ps2Kbd *k, uint8_t byte)
 void ps2_kbd_init(Ps2Kbd *k, IrqLine ready)
 {
     k->out.ready = ready;
+    timer_init(&k->repeat, CLOCK_KIND_VIRTUAL, ps2_kbd_repeat, k);
     k->input = input_handler_add(&ps2_kbd_input_ops, k);
 }
 
 void ps2_kbd_destroy(Ps2Kbd *k)
 {
+    timer_del(&k->repeat);
     input_handler_remove(k->input);
     k->input = NULL;
 }
@@ -368,6 +411,7 @@ static bool ps2_kbd_post_load(void *opaque, int version, Error **errp)
         error_set(errp, "the Print key cannot be in state %u", k->print);
         return false;
     }
+    ps2_kbd_stop_repeat(k);
     ps2_kbd_set_leds(k, k->leds);
     return true;
 }

@@ -9,6 +9,7 @@
 #include "migration/vmstate.h"
 #include "system/irq.h"
 #include "ui/input.h"
+#include "util/timer.h"
 
 enum { PS2_RING = 64 };
 
@@ -39,11 +40,15 @@ typedef struct Ps2Kbd {
     bool scanning;
     uint8_t command;   /* waits for its argument; 0: none */
     uint8_t leds;
-    uint8_t rate;      /* typematic rate and delay as set; the repeat itself is the host's */
+    uint8_t rate;      /* typematic rate and delay as set */
     uint8_t print;     /* what the Print key was when it went down */
     bool overrun;      /* said so already */
     uint8_t down[32];  /* one bit a Linux input code */
     uint8_t types[256]; /* behaviour in set 3, by set-3 code */
+
+    /* not saved: who holds the key is not there after a load */
+    uint16_t held;     /* the key pressed last, a Linux input code, while it is down; 0: none */
+    Timer repeat;      /* pending while it may repeat */
 } Ps2Kbd;
 
 void ps2_kbd_init(Ps2Kbd *k, IrqLine ready); /* registers with the input hub */

@@ -237,6 +237,209 @@ TEST(pictures)
     qtest_end(t);
 }
 
+static void attribute(QTest *t, uint8_t index, uint8_t val)
+{
+    qtest_inb(t, 0x3da);
+    qtest_outb(t, ATTR, index | 0x20);
+    qtest_outb(t, ATTR, val);
+}
+
+typedef struct Scroll {
+    unsigned start, bytes, rows, twice, preset, pan, compare;
+    bool keep; /* panning goes on below the split */
+} Scroll;
+
+/* Where line @y begins, counted as the CRTC does: line by line from the top. */
+static unsigned model_line(const Scroll *s, unsigned stride, unsigned y)
+{
+    unsigned from = s->start * 4 + s->bytes * 4 + s->pan, row = MIN(s->preset, s->rows - 1), again = 0;
+
+    for (unsigned k = 0; k < y; k++) {
+        if (k == s->compare) {
+            from = s->keep ? s->bytes * 4 + s->pan : 0;
+            row = again = 0;
+        } else if (s->twice && !again) {
+            again = 1;
+        } else {
+            again = 0;
+            row = (row + 1) % s->rows;
+            from += row ? 0 : stride;
+        }
+    }
+    return from;
+}
+
+/* Pixel and byte panning, preset row scan, several lines a row, double scan and split, at every depth. */
+TEST(smooth_scrolling)
+{
+    static const struct { unsigned bits; uint8_t seq7, dac; } depths[] = {
+        { 8, 0x01, 0x00 }, { 15, 0x07, 0xf0 }, { 16, 0x07, 0xe1 }, { 24, 0x05, 0xe5 }, { 32, 0x09, 0xe5 },
+    };
+    enum { W = 64, H = 48, STRIDE = 264, SIZE = 0x10000 };
+    uint8_t *memory = g_malloc(SIZE);
+    QTest *t = start();
+
+    for (unsigned k = 0; k < SIZE; k++) {
+        memory[k] = (uint8_t)rnd(256);
+    }
+    qtest_write(t, LINEAR, memory, SIZE);
+    qtest_outb(t, 0x3c6, 0xff);
+    qtest_outb(t, 0x3c8, 0);
+    for (unsigned k = 0; k < 768; k++) {
+        qtest_outb(t, 0x3c9, (uint8_t)(k / 3 & 63));
+    }
+    for (unsigned i = 0; i < 60; i++) {
+        unsigned bits = depths[i % 5].bits;
+        Scroll s = { .start = rnd(2000), .bytes = rnd(4), .rows = 1 + rnd(4), .twice = rnd(2), .pan = rnd(4), .compare = rnd(80),
+                     .keep = rnd(2) };
+        int w, h;
+
+        s.preset = rnd(s.rows + 1);
+        mode(t, W, H, STRIDE, depths[i % 5].seq7, depths[i % 5].dac);
+        reg(t, CRTC, 0x07, 0);
+        reg(t, CRTC, 0x18, (uint8_t)s.compare);
+        reg(t, CRTC, 0x09, (uint8_t)((s.rows - 1) | s.twice << 7));
+        reg(t, CRTC, 0x08, (uint8_t)(s.preset | s.bytes << 5));
+        reg(t, CRTC, 0x0c, (uint8_t)(s.start >> 8));
+        reg(t, CRTC, 0x0d, (uint8_t)s.start);
+        attribute(t, 0x10, s.keep ? 0x41 : 0x61);
+        attribute(t, 0x13, (uint8_t)(s.pan * 2));
+        uint8_t *p = screendump(t, &w, &h);
+        CHECK_EQ(w, W);
+        CHECK_EQ(h, H);
+        for (int y = 0; y < h; y++) {
+            unsigned from = model_line(&s, STRIDE, (unsigned)y);
+
+            for (int x = 0; x < w; x++) {
+                near(pixel(p, w, x, y), model_pixel(memory, bits, from + (unsigned)x * ((bits + 7) / 8)), x, y);
+            }
+        }
+        g_free(p);
+    }
+    g_free(memory);
+    qtest_end(t);
+}
+
+/* --- the monitor at DDC, as a driver of an I2C bus does it ---------------------------------------------------------------------- */
+
+static void ddc_lines(QTest *t, unsigned clock, unsigned data)
+{
+    reg(t, SEQ, 0x08, (uint8_t)(0x40 | data << 1 | clock));
+    CHECK_EQ(get(t, SEQ, 0x08) >> 2 & 1, clock);
+}
+
+static unsigned ddc_bit(QTest *t, unsigned out)
+{
+    ddc_lines(t, 0, out);
+    ddc_lines(t, 1, out);
+    unsigned in = get(t, SEQ, 0x08) >> 7;
+    ddc_lines(t, 0, out);
+    return in;
+}
+
+static void ddc_start(QTest *t)
+{
+    ddc_lines(t, 0, 1);
+    ddc_lines(t, 1, 1);
+    ddc_lines(t, 1, 0);
+    ddc_lines(t, 0, 0);
+}
+
+static void ddc_stop(QTest *t)
+{
+    ddc_lines(t, 0, 0);
+    ddc_lines(t, 1, 0);
+    ddc_lines(t, 1, 1);
+}
+
+static bool ddc_write(QTest *t, unsigned byte) /* true: acknowledged */
+{
+    for (int k = 7; k >= 0; k--) {
+        ddc_bit(t, byte >> k & 1);
+    }
+    return !ddc_bit(t, 1);
+}
+
+static uint8_t ddc_read(QTest *t, bool more)
+{
+    unsigned byte = 0;
+
+    for (int k = 0; k < 8; k++) {
+        byte = byte << 1 | ddc_bit(t, 1);
+    }
+    ddc_bit(t, !more);
+    return (uint8_t)byte;
+}
+
+/* Other addresses, writes, a reader who comes back later, one who gives up. */
+static void ddc_oddities(QTest *t, const uint8_t *edid)
+{
+    ddc_start(t);
+    CHECK(!ddc_write(t, 0xa2)); /* nobody */
+    CHECK(!ddc_write(t, 0x00));
+    ddc_start(t);
+    CHECK(ddc_write(t, 0xa0));
+    CHECK(ddc_write(t, 20));
+    CHECK(ddc_write(t, 0x77)); /* protected */
+    ddc_stop(t);
+    CHECK_EQ(get(t, SEQ, 0x08) >> 7, 1);
+    ddc_start(t);
+    CHECK(ddc_write(t, 0xa1));
+    CHECK_EQ(ddc_read(t, false), edid[20]); /* where it was left */
+    CHECK_EQ(get(t, SEQ, 0x08) >> 7, 1);
+    ddc_stop(t);
+    ddc_start(t);
+    CHECK(ddc_write(t, 0xa1));
+    CHECK_EQ(ddc_read(t, true), edid[21]);
+    reg(t, SEQ, 0x08, 0); /* pins off: the card pulls nothing, and the next start is one in the middle of a byte */
+    CHECK_EQ(get(t, SEQ, 0x08) & 0x7f, 0x04);
+    ddc_start(t);
+    CHECK(ddc_write(t, 0xa1));
+    CHECK_EQ(ddc_read(t, false), edid[23]);
+    ddc_stop(t);
+}
+
+TEST(monitor_is_read_by_ddc)
+{
+    QTest *t = qtest_start("-M pc -m 32M -vga none -device cirrus-vga,xres=1024,yres=600 -device bochs-display,xres=1024,yres=600");
+    uint8_t edid[256], sum = 0;
+
+    qtest_outb(t, 0x3c2, 0xe3);
+    reg(t, SEQ, 0x06, 0x12);
+    for (int round = 0; round < 2; round++) {
+        ddc_start(t);
+        CHECK(ddc_write(t, 0xa0));
+        CHECK(ddc_write(t, 0));
+        ddc_start(t); /* repeated */
+        CHECK(ddc_write(t, 0xa1));
+        for (int k = 0; k < 256; k++) {
+            edid[k] = ddc_read(t, k < 255);
+        }
+        ddc_stop(t);
+    }
+    static const uint8_t head[8] = { 0, 255, 255, 255, 255, 255, 255, 0 };
+    CHECK(!memcmp(edid, head, 8));
+    CHECK(!memcmp(edid, edid + 128, 128)); /* it wraps */
+    for (int k = 0; k < 128; k++) {
+        sum = (uint8_t)(sum + edid[k]);
+    }
+    CHECK_EQ(sum, 0);
+    CHECK_EQ(edid[56] | (edid[58] & 0xf0) << 4, 1024);
+    CHECK_EQ(edid[59] | (edid[61] & 0xf0) << 4, 600);
+    qtest_pci_write(t, 0, 0x18, 0x18, MMIO, 4); /* the same monitor as at a card that has it in memory */
+    qtest_pci_write(t, 0, 0x18, 0x04, 2, 2);
+    for (unsigned k = 0; k < 128; k++) {
+        CHECK_EQ(qtest_readb(t, MMIO + k), edid[k]);
+    }
+    ddc_oddities(t, edid);
+    qtest_end(t);
+    t = qtest_start("-M pc -m 32M -vga none -device cirrus-vga,edid=off");
+    qtest_outb(t, 0x3c2, 0xe3);
+    ddc_start(t);
+    CHECK(!ddc_write(t, 0xa0));
+    qtest_end(t);
+}
+
 /* Both sizes, all four kinds of dots, over the right and lower border; and it goes when it is switched off. */
 TEST(hardware_cursor)
 {

@@ -411,3 +411,36 @@ TEST(interrupts_per_byte)
     CHECK_EQ(from_mouse(), 0x77);
     qtest_end(t);
 }
+
+/* `sendkey a 990`: the keyboard itself repeats, after 500 ms and 10.9 times a second, and then as the guest says. */
+TEST(held_key_repeats)
+{
+    static const struct { int rate; unsigned makes; } rates[] = { { -1, 7 }, { 0x20, 16 }, { 0x7f, 1 } };
+
+    start();
+    set_mode(0x41);
+    for (size_t i = 0; i < G_N_ELEMENTS(rates); i++) {
+        unsigned makes = 0;
+
+        if (rates[i].rate >= 0) {
+            qtest_outb(t, DATA, 0xf3);
+            EXPECT(0xfa);
+            qtest_outb(t, DATA, (uint8_t)rates[i].rate);
+            EXPECT(0xfa);
+        }
+        g_free(qtest_hmp(t, "sendkey a 990"));
+        for (int ms = 0; ms < 989; ms++) {
+            while (qtest_inb(t, CMD) & FULL) {
+                CHECK_EQ(qtest_inb(t, DATA), 0x1e);
+                makes++;
+            }
+            qtest_clock_step(t, 1000000);
+        }
+        CHECK_EQ(makes, rates[i].makes);
+        qtest_clock_step(t, 1000000);
+        EXPECT(0x9e);
+        qtest_clock_step(t, 2000000000);
+        EXPECT();
+    }
+    qtest_end(t);
+}

@@ -291,13 +291,116 @@ TEST(translated_set_2_is_set_1)
     CHECK(keys > 130);
 }
 
+/* The guest's clock goes on, timer by timer; what is said meanwhile is not read. */
+static void hold(int64_t ms)
+{
+    int64_t end = clock_ns(CLOCK_KIND_VIRTUAL) + ms * NS_PER_MS, next;
+
+    while ((next = timers_next_expiry(CLOCK_KIND_VIRTUAL)) >= 0 && next <= end) {
+        clock_virtual_set(next);
+        timers_run();
+    }
+    clock_virtual_set(end);
+}
+
+/* What a key says when it goes down, while it is held by a host that repeats it, and when it goes up; a comma after each. */
+static const char *held(unsigned key, unsigned ms)
+{
+    static char text[1024];
+    GString *all = g_string_new(NULL);
+
+    input_key(key, true);
+    g_string_append_printf(all, "%s,", said());
+    for (unsigned k = 0; k < ms; k += 10) {
+        hold(10);
+        input_key(key, true);
+        const char *more = said();
+
+        g_string_append_printf(all, *more ? "%s," : "", more);
+    }
+    input_key(key, false);
+    g_string_append(all, said());
+    g_strlcpy(text, all->str, sizeof(text));
+    g_string_free(all, TRUE);
+    return text;
+}
+
+static unsigned repeats(uint8_t rate, unsigned ms)
+{
+    kbd(0xf3, rate);
+    const char *text = held(KEY_A, ms);
+    unsigned n = 0;
+
+    for (; *text; text++) {
+        n += *text == ',';
+    }
+    return n - 1;
+}
+
+TEST(held_keys_repeat)
+{
+    board_start();
+    set_mode(0);
+    CHECK_STR(held(KEY_A, 490), "1c,f0 1c");
+    CHECK_STR(held(KEY_A, 510), "1c,1c,f0 1c");
+    CHECK_STR(held(KEY_LEFT, 690), "e0 6b,e0 6b,e0 6b,e0 6b,e0 f0 6b");
+    CHECK_EQ(repeats(0x00, 1240), 30);  /* 250 ms, 30 a second */
+    CHECK_EQ(repeats(0x7f, 1990), 2);   /* 1 s, 2 a second */
+    CHECK_EQ(repeats(0x2b, 1490), 11);  /* 500 ms, 10.9 a second */
+    input_key(KEY_A, true);
+    hold(3000);                         /* nobody reads: the first press only */
+    input_key(KEY_A, false);
+    CHECK_STR(said(), "1c 1c f0 1c");   /* the first byte is with the controller already */
+}
+
+/* Another key takes over; the first, still down, does not come back. */
+TEST(last_key_repeats)
+{
+    board_start();
+    set_mode(0);
+    input_key(KEY_A, true);
+    hold(510);
+    CHECK_STR(said(), "1c 1c");
+    input_key(KEY_S, true);
+    CHECK_STR(said(), "1b");
+    hold(490);
+    CHECK_STR(said(), "");
+    input_key(KEY_A, false);
+    CHECK_STR(said(), "f0 1c");
+    hold(20);
+    CHECK_STR(said(), "1b");
+    input_key(KEY_D, true);
+    input_key(KEY_D, false);
+    CHECK_STR(said(), "23 f0 23");
+    hold(5000);
+    CHECK_STR(said(), "");
+    CHECK_EQ(timers_next_expiry(CLOCK_KIND_VIRTUAL), -1);
+    input_key(KEY_S, false);
+    said();
+    input_key(KEY_A, true);
+    out(0x60, 0xf5); /* disabled, and enabled again: the host's next repeat is a press */
+    said();
+    hold(2000);
+    input_key(KEY_A, true);
+    CHECK_STR(said(), "");
+    out(0x60, 0xf4);
+    said();
+    input_key(KEY_A, true);
+    CHECK_STR(said(), "1c");
+    hold(510);
+    CHECK_STR(said(), "1c");
+    device_reset(board.kbc);
+    hold(2000);
+    CHECK_STR(said(), "");
+}
+
 TEST(keys_with_their_own_sequences)
 {
     board_start();
     set_mode(0);
     input_key(KEY_PAUSE, true);
     CHECK_STR(said(), "e1 14 77 e1 f0 14 f0 77");
-    input_key(KEY_PAUSE, true); /* does not repeat */
+    hold(2000); /* does not repeat */
     input_key(KEY_PAUSE, false);
     CHECK_STR(said(), "");
     input_key(KEY_LEFTCTRL, true);
@@ -309,7 +412,7 @@ TEST(keys_with_their_own_sequences)
     said();
     input_key(KEY_SYSRQ, true);
     CHECK_STR(said(), "e0 12 e0 7c");
-    input_key(KEY_SYSRQ, true);
+    hold(510);
     CHECK_STR(said(), "e0 7c");
     input_key(KEY_SYSRQ, false);
     CHECK_STR(said(), "e0 f0 7c e0 f0 12");
@@ -335,18 +438,9 @@ TEST(set_3_has_types)
     CHECK_STR(said(), "fa");
     out(0x60, 0);
     CHECK_STR(said(), "fa 03");
-    input_key(KEY_A, true);
-    input_key(KEY_A, true);
-    input_key(KEY_A, false);
-    CHECK_STR(said(), "1c 1c"); /* repeats, has no break */
-    input_key(KEY_LEFTSHIFT, true);
-    input_key(KEY_LEFTSHIFT, true);
-    input_key(KEY_LEFTSHIFT, false);
-    CHECK_STR(said(), "12 f0 12");
-    input_key(KEY_F1, true);
-    input_key(KEY_F1, true);
-    input_key(KEY_F1, false);
-    CHECK_STR(said(), "07");
+    CHECK_STR(held(KEY_A, 510), "1c,1c,"); /* repeats, has no break */
+    CHECK_STR(held(KEY_LEFTSHIFT, 510), "12,f0 12");
+    CHECK_STR(held(KEY_F1, 510), "07,");
     kbd(0xfc, 0x1c); /* make and break, and one more key, until a command comes */
     out(0x60, 0x1b);
     CHECK_STR(said(), "fa");
@@ -358,10 +452,7 @@ TEST(set_3_has_types)
     CHECK_STR(said(), "1c f0 1c 1b f0 1b 23");
     out(0x60, 0xfa);
     said();
-    input_key(KEY_F1, true);
-    input_key(KEY_F1, true);
-    input_key(KEY_F1, false);
-    CHECK_STR(said(), "07 07 f0 07");
+    CHECK_STR(held(KEY_F1, 510), "07,07,f0 07");
     out(0x60, 0xf6);
     said();
     press(KEY_A); /* defaults: set 2 */

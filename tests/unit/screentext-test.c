@@ -135,3 +135,27 @@ TEST(fonts_that_end_too_early_or_are_none)
     font_set_memory(NULL);
 }
 
+
+/* Half blocks are read by the background around them, on a dark and on a bright screen. */
+TEST(blocks_are_not_inverse)
+{
+    uint8_t font[FONT_BYTES];
+
+    memcpy(font, fonts[0], FONT_BYTES);
+    for (int y = 0; y < FONT_HEIGHT; y++) {
+        font[0xdc * FONT_HEIGHT + y] = y < FONT_HEIGHT / 2 ? 0 : 0xff;
+        font[0xdf * FONT_HEIGHT + y] = y < FONT_HEIGHT / 2 ? 0xff : 0;
+    }
+    CHECK(font_load(font, FONT_BYTES));
+    for (int bright = 0; bright < 2; bright++) {
+        draw(font, "Blocks \xdc \xdd \xde \xdf to \xdc\xdc\xdf\xdf\xdd\xde\xde");
+        for (int y = 0; bright && y < surface->height; y++) {
+            uint32_t *row = (uint32_t *)(void *)(surface->data + (size_t)y * (size_t)surface->stride);
+
+            for (int x = 0; x < surface->width; x++) {
+                row[x] ^= 0xbababa;
+            }
+        }
+        must_read("Blocks ▄ ▌ ▐ ▀ to ▄▄▀▀▌▐▐\n");
+    }
+}
