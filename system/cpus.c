@@ -245,6 +245,13 @@ static void vcpu_sleep(Vcpu *v, unsigned seen, const struct timespec *limit)
     atomic_store(&v->sleeping, false);
 }
 
+void vcpu_nap(Vcpu *v, long ns)
+{
+    const struct timespec limit = { .tv_nsec = ns };
+
+    vcpu_sleep(v, atomic_load(&v->wakeups), &limit);
+}
+
 /* Sleeps until a kick or event that came after @seen was sampled.  Big lock held before and after. */
 static void vcpu_wait(Vcpu *v, unsigned seen)
 {

@@ -105,6 +105,9 @@ void vcpu_event_set(Vcpu *v, uint32_t bits);
 void vcpu_event_clear(Vcpu *v, uint32_t bits);
 void vcpu_kick(Vcpu *v); /* makes it leave guest code or a halt soon; async-signal-safe */
 
+/* Sleeps @ns (below a second), or less: until the next kick or event.  The thread of @v, inside accel->vcpu_run, no big lock. */
+void vcpu_nap(Vcpu *v, long ns);
+
 /* INTR input as an irq line, for a board without local APIC. */
 IrqLine vcpu_intr_line(Vcpu *v);
 

@@ -193,7 +193,7 @@ struct RamBlock {
     int fd;                  /* memfd; -1: anonymous */
     unsigned id;             /* small number, unique while the block lives */
     atomic_uchar *code_page; /* one a 4 KiB page */
-    atomic_uchar *direct_writers; /* one a page: a vCPU may hold a host pointer that it writes the page through; the accelerator's */
+    atomic_uchar *direct_writers; /* one a page: bits of vCPUs that may hold a host pointer to write it through; the accelerator's */
     atomic_uint *code_gen;   /* one a 4 KiB page: stepped whenever a page with code_page set is written */
     _Atomic uint64_t *dirty[DIRTY_CLIENTS]; /* bitmap; NULL: never tracked */
     atomic_uint tracking;    /* bit per DirtyClient */

@@ -209,7 +209,8 @@ struct X86Cpu {
     uint32_t dbg_hits;      /* DR6 bits of traps to report after the current instruction */
     bool wait_sipi;         /* halted by INIT */
     bool shutdown;          /* triple fault: nothing but INIT, NMI and reset is taken */
-    unsigned pauses;        /* PAUSE instructions: op-misc.c */
+    unsigned pauses, spins; /* PAUSE instructions; how often in a row many of them came soon: op-misc.c */
+    int64_t paused_at;      /* CLOCK_KIND_REALTIME: when that was looked at last */
     bool monitor_armed;     /* MONITOR was executed: */
     bool mwait_breaks;      /* MWAIT is to end at an interrupt that is masked */
     uint64_t monitor_phys;  /* the line, and what it held then; UINT64_MAX: not RAM */

@@ -3,8 +3,9 @@
  * Pages that hold decoded code, and flushes asked for by other threads.
  *
  * A page of which blocks exist has RamBlock.code_page set, and no TLB has a fast write tag for it; writes take the slow path,
- * which steps code_gen, and blocks whose generation is old are decoded again.  To set the mark, a vCPU asks all others to drop
- * their TLB entries (VCPU_EV_TLB) and waits for those that are running guest code just now.  A vCPU that is not in its run loop,
+ * which steps code_gen, and blocks whose generation is old are decoded again.  To set the mark, a vCPU asks those others that
+ * ever entered a fast write tag for the page (RamBlock.direct_writers) to drop their TLB entries (VCPU_EV_TLB) and waits for those of
+ * them that are running guest code just now.  A vCPU that is not in its run loop,
  * or is `quiet` (waiting for or holding the big lock in the middle of an instruction), uses no TLB entry before it has looked at its
  * event word again, so nobody waits for it, and two vCPUs that wait for each other serve each other's flush meanwhile.
  */
@@ -82,17 +83,21 @@ static bool wait_for_flush(X86Cpu *self, X86Cpu *other, int64_t deadline)
  */
 enum { CODE_WRITES_MAX = 64, CODE_PENDING = 255 };
 
-static void drop_direct_writers(X86Cpu *cpu, RamBlock *ram, uint64_t page_off)
+static void drop_direct_writers(X86Cpu *cpu, RamBlock *ram, uint64_t page_off, unsigned writers)
 {
     RamPage page = { ram, page_off };
 
-    tlb_each(cpu, drop_write_tag, &page);
-    cpu->tlb_epoch++;
     for (unsigned i = 0; i < vcpu_count(); i++) {
-        Vcpu *v = vcpu_get(i);
+        X86Cpu *other = x86_cpu(vcpu_get(i));
 
-        if (v != &cpu->vcpu) {
-            wait_for_flush(cpu, x86_cpu(v), 0);
+        if (!(writers & mmu_writer_bit(other))) {
+            continue;
+        }
+        if (other != cpu) {
+            wait_for_flush(cpu, other, 0);
+        } else {
+            tlb_each(cpu, drop_write_tag, &page);
+            cpu->tlb_epoch++;
         }
     }
 }
@@ -116,8 +121,10 @@ void mmu_protect_code(X86Cpu *cpu, RamBlock *ram, uint64_t page_off)
             break;
         }
     }
-    if (atomic_exchange(&ram->direct_writers[page_off >> 12], 0)) {
-        drop_direct_writers(cpu, ram, page_off);
+    unsigned writers = atomic_exchange(&ram->direct_writers[page_off >> 12], 0);
+
+    if (writers) {
+        drop_direct_writers(cpu, ram, page_off, writers);
     }
     atomic_store(mark, 1);
 }

@@ -40,6 +40,12 @@ static inline TlbPhys *tlb_phys_of(X86Cpu *cpu, unsigned idx, uint64_t lin)
     return &t->phys[tlb_slot(t, lin)];
 }
 
+/* Its bit in RamBlock.direct_writers; with more than 8 vCPUs, some share one. */
+static inline unsigned char mmu_writer_bit(const X86Cpu *cpu)
+{
+    return (unsigned char)(1u << cpu->vcpu.index % 8);
+}
+
 /* Linear addresses are 32 bits wide outside long mode. */
 static inline uint64_t mmu_wrap(const X86Cpu *cpu, uint64_t lin)
 {

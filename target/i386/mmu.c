@@ -85,15 +85,17 @@ static uint64_t tlb_tag(uint64_t lin, bool allowed, bool fast)
 
 /*
  * May the page be written through a host pointer?  Who marks a page as code looks at direct_writers after that, and we look
- * for the mark after we have set direct_writers: one sees the other (mmu_protect_code()).
+ * for the mark after we have set our bit there: one sees the other (mmu_protect_code()).
  */
-static bool page_take_writable(RamBlock *ram, uint64_t ram_off)
+static bool page_take_writable(const X86Cpu *cpu, RamBlock *ram, uint64_t ram_off)
 {
+    atomic_uchar *writers = &ram->direct_writers[ram_off >> 12];
+
     if (!ram_write_is_noted(ram, ram_off)) {
         return false;
     }
-    if (!atomic_load(&ram->direct_writers[ram_off >> 12])) {
-        atomic_store(&ram->direct_writers[ram_off >> 12], 1);
+    if (!(atomic_load(writers) & mmu_writer_bit(cpu))) {
+        atomic_fetch_or(writers, mmu_writer_bit(cpu));
     }
     return !atomic_load(&ram->code_page[ram_off >> 12]);
 }
@@ -107,7 +109,7 @@ static TlbEntry *tlb_enter(X86Cpu *cpu, uint64_t lin, unsigned idx, const Walk *
     tlb_lookup(cpu, phys, &m);
     bool direct = m.host && m.avail >= 0x1000, watched = x86_debug_page_watched(cpu, lin);
     bool fast = direct && !watched && idx != TLB_USER_AC;
-    bool writable = fast && (w->perm & TLBP_W) && m.writable && page_take_writable(m.ram, m.ram_off);
+    bool writable = fast && (w->perm & TLBP_W) && m.writable && page_take_writable(cpu, m.ram, m.ram_off);
 
     lin &= ~(uint64_t)0xfff;
     TlbPhys p = { .lin = lin, .ram = direct ? m.ram : NULL, .ram_off = m.ram_off, .page = phys >> 12, .perm = w->perm,
@@ -184,7 +186,7 @@ static void page_written(X86Cpu *cpu, TlbEntry *e, const TlbPhys *p, uint64_t li
     bool code = atomic_load(&p->ram->code_page[off >> 12]);
 
     ram_written(p->ram, off, size);
-    if (!code && !(e->read & TLB_SLOW) && page_take_writable(p->ram, off)) {
+    if (!code && !(e->read & TLB_SLOW) && page_take_writable(cpu, p->ram, off)) {
         e->write &= ~(uint64_t)TLB_SLOW; /* it was dirty tracking that made it slow */
     }
     if (code && cpu->insn) {

@@ -6,6 +6,7 @@
 #include "util/osdep.h"
 #include "target/i386/op-atomic.h"
 #include "target/i386/ops-int.h"
+#include "util/timer.h"
 #include <sched.h>
 #include <sys/random.h>
 
@@ -95,12 +96,37 @@ static void op_rdrand(X86Cpu *cpu, const Insn *i)
     flags_set(cpu, ok ? FL_CF : 0);
 }
 
-/* A vCPU that spins lets others run: on a host with fewer cores, the one that it waits for. */
-#define PAUSES_A_YIELD 32
+/*
+ * A vCPU that spins lets others run: on a host with fewer cores, the one that it waits for.  That one may be waiting for another
+ * core, whose queue a yield here does not reach: who spins on sleeps now and then, so that this core is free for what waits elsewhere.
+ * While it sleeps, nobody waits for it to flush its TLB (mmu-code.c): it does so before it goes on.
+ */
+#define PAUSES_A_LOOK 32
+#define SPIN_NS (20 * NS_PER_US) /* so many PAUSEs within this time are a spin */
+#define SPINS_A_NAP 32
+#define NAP_NS 30000
+static void give_way(X86Cpu *cpu)
+{
+    int64_t now = clock_ns(CLOCK_KIND_REALTIME);
+
+    cpu->spins = now - cpu->paused_at < SPIN_NS ? cpu->spins + 1 : 0;
+    if (cpu->spins < SPINS_A_NAP) {
+        sched_yield();
+    } else {
+        atomic_store(&cpu->quiet, true);
+        vcpu_nap(&cpu->vcpu, NAP_NS);
+        atomic_store(&cpu->quiet, false);
+        if (atomic_load(&cpu->vcpu.events) & VCPU_EV_TLB) {
+            mmu_serve_flush(cpu);
+        }
+    }
+    cpu->paused_at = clock_ns(CLOCK_KIND_REALTIME);
+}
+
 static void op_pause(X86Cpu *cpu, const Insn *i)
 {
-    if (vcpu_count() > 1 && ++cpu->pauses % PAUSES_A_YIELD == 0) {
-        sched_yield();
+    if (vcpu_count() > 1 && ++cpu->pauses % PAUSES_A_LOOK == 0) {
+        give_way(cpu);
     }
     cpu->regs[R_RIP] = insn_next_rip(cpu, i);
 }
