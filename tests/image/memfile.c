@@ -12,6 +12,10 @@ static pthread_mutex_t files_lock = PTHREAD_MUTEX_INITIALIZER;
 
 static void log_clear(MemFile *m)
 {
+    if (m->log_lent) {
+        m->log = NULL;
+        m->log_lent = false;
+    }
     for (unsigned i = 0; m->log && i < m->log->len; i++) {
         g_free(g_array_index(m->log, MemRecord, i).data);
     }
@@ -74,9 +78,16 @@ void memfile_record(MemFile *m, bool on)
 static void record(MemFile *m, MemKind kind, uint64_t off, uint64_t len, const void *data)
 {
     if (m->log) {
-        MemRecord r = { kind, off, len, g_memdup2(data, data ? len : 0) };
+        MemRecord r = { kind, off, len, g_memdup2(data, data ? len : 0), m };
         g_array_append_val(m->log, r);
     }
+}
+
+void memfile_record_with(MemFile *m, MemFile *to)
+{
+    log_clear(m);
+    m->log = to->log;
+    m->log_lent = true;
 }
 
 void memfile_mark(MemFile *m, uint64_t number)
@@ -337,7 +348,7 @@ bool mem_check(MemFile *m, unsigned fix, MemCheck *out)
     BlockOpen how = { .readonly = !fix, .for_check = true, .no_backing = true };
     Error *err = NULL;
     out->text = out->text ? g_string_truncate(out->text, 0) : g_string_new(NULL);
-    BlockNode *n = mem_open(m, "qcow2", "", &how, &err);
+    BlockNode *n = mem_open(m, "qcow2", out->opts ? out->opts : "", &how, &err);
     BlockCheck c = { .say = check_say, .opaque = out };
     bool ok = n && block_node_check(n, fix, NULL, &c, &err);
     if (!ok) {

@@ -14,6 +14,7 @@ typedef struct MemRecord {
     MemKind kind;
     uint64_t off, len; /* MARK: off is the caller's number */
     uint8_t *data;     /* WRITE */
+    const struct MemFile *file;
 } MemRecord;
 
 typedef struct MemFile {
@@ -21,6 +22,7 @@ typedef struct MemFile {
     uint8_t *data;
     uint64_t len, room;
     GArray *log;            /* MemRecord; NULL: not recording */
+    bool log_lent;          /* it is another's */
     _Atomic int64_t fuse;   /* counts down with each write, flush and event; the request that makes it 0 fails with @error */
     bool fuse_stays;        /* and all after it */
     int error;
@@ -32,6 +34,8 @@ MemFile *memfile_new(const char *name);  /* empty; replaces one of the same name
 MemFile *memfile_from(const char *name, const void *data, uint64_t len);
 void memfile_free(MemFile *m);
 void memfile_record(MemFile *m, bool on); /* on: a new, empty record */
+/* Records into the log of @to, in one order with it; @to lives longer. */
+void memfile_record_with(MemFile *m, MemFile *to);
 void memfile_mark(MemFile *m, uint64_t number);
 /* Does what a record says to a buffer that has room for @room bytes. */
 void mem_apply(uint8_t *data, uint64_t *len, uint64_t room, const MemRecord *r);
@@ -47,6 +51,7 @@ BlockNode *mem_open_rw(MemFile *m, const char *format, const char *more);
 typedef struct MemCheck {
     uint64_t corruptions, leaks, errors;
     GString *text;
+    const char *opts; /* given: as mem_open's @more */
 } MemCheck;
 /* Opens, checks (and repairs with @fix), closes.  False: it cannot be opened or checked; text says why. */
 bool mem_check(MemFile *m, unsigned fix, MemCheck *out);

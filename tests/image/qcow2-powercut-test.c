@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Power cuts.  A random workload (writes, zeros, discards, compressed writes, snapshots, resizes, backing files, encryption; with
- * `changes` bitmaps, other refcount widths, and other names of the backing file) runs on an image whose every write and flush is
- * recorded.  Then the power goes off after each record: once with all that was written, and once with some of what no flush
- * made safe missing or torn.  The image must check without corruption (leaks are allowed), and what a flush of the guest had
- * made safe must be there.
+ * Power cuts.  A random workload (writes, zeros, discards, compressed writes, snapshots, resizes, backing files, encryption;
+ * with `changes` bitmaps, other refcount widths, and other names of the backing file) runs on an image whose every write and
+ * flush is recorded, with those of its external data file, if any, in one order.  Then the power goes off after each record:
+ * once with all that was written, and once with some of what no flush made safe missing or torn.  The image must check
+ * without corruption (leaks are allowed), and what a flush of the guest had made safe must be there.
  */
 #include "util/osdep.h"
 #include "tests/image/memfile.h"
@@ -32,9 +32,19 @@ typedef struct Safe {
     uint64_t shot_size;
 } Safe;
 
+/* A file as it is at a cut: all that was written, what is safe, and the safe with some of the rest. */
+typedef struct Disk {
+    const MemFile *m; /* whose records are meant; NULL: there is no such file */
+    uint8_t *image, *safe, *other;
+    uint64_t len, safe_len, other_len, room;
+    unsigned flushed; /* records before this one that are its own are safe */
+} Disk;
+
+enum { DISKS = 2 };
+
 typedef struct Cut {
     Rng r;
-    MemFile *m;
+    MemFile *m, *external; /* NULL: no external data file */
     BlockNode *n, *backing;
     uint64_t size, room, cluster;
     uint8_t *data;
@@ -44,7 +54,7 @@ typedef struct Cut {
     uint64_t shot_size;
     unsigned serial;
     bool lazy, v2, backed, changes, encrypted;
-    const char *opts;
+    const char *opts, *look; /* look: opts of the image that is left by a cut */
     uint64_t points;
 } Cut;
 
@@ -236,12 +246,12 @@ static void cut_op(Cut *t)
     }
     switch (rng_below(&t->r, 16)) {
     case 0: case 1: case 2: op_zero(t); break;
-    case 3: case 4: if (t->encrypted) { op_write(t); } else { op_compressed(t); } break;
+    case 3: case 4: if (t->encrypted || t->external) { op_write(t); } else { op_compressed(t); } break;
     case 5: case 6:
         CHECK_EQ(block_node_flush(t->n), 0);
         cut_safe(t);
         break;
-    case 7: if (rng_below(&t->r, 2)) { op_snapshot(t); } break;
+    case 7: if (!t->external && rng_below(&t->r, 2)) { op_snapshot(t); } break;
     case 8: if (rng_below(&t->r, 4) == 0) { op_resize(t); } break;
     case 9:
         if (rng_below(&t->r, 4) == 0) {
@@ -273,21 +283,25 @@ static void compare(Cut *t, const Safe *s, unsigned at, const uint8_t *got, uint
     }
 }
 
-static void examine(Cut *t, const Safe *s, unsigned at, uint8_t *image, uint64_t len)
+/* With @other, of each disk the one with losses. */
+static void examine(Cut *t, const Safe *s, unsigned at, const Disk *d, bool other)
 {
-    MemFile *m = memfile_from("cut", image, len);
-    MemCheck c = { 0 };
+    MemFile *m[DISKS] = { NULL };
+    for (unsigned i = 0; i < DISKS && d[i].m; i++) {
+        m[i] = memfile_from(i ? "cutdata" : "cut", other ? d[i].other : d[i].image, other ? d[i].other_len : d[i].len);
+    }
+    MemCheck c = { .opts = t->external ? t->look : NULL };
     Error *err = NULL;
     BlockOpen ro = { .readonly = true };
     static uint8_t *got;
     got = got ? got : g_malloc(4096 * SECTOR);
-    bool ok = mem_check(m, t->lazy ? BLOCK_FIX_LEAKS | BLOCK_FIX_ERRORS : 0, &c);
+    bool ok = mem_check(m[0], t->lazy ? BLOCK_FIX_LEAKS | BLOCK_FIX_ERRORS : 0, &c);
     if (!ok || c.corruptions || c.errors) {
-        memfile_save(m, "/tmp/rhea-powercut.qcow2");
+        memfile_save(m[0], "/tmp/rhea-powercut.qcow2");
         TEST_FAIL("cut after record %u (image in /tmp/rhea-powercut.qcow2): %s", at, c.text->str);
     }
     g_string_free(c.text, TRUE);
-    BlockNode *n = mem_open(m, "qcow2", t->opts, &ro, &err);
+    BlockNode *n = mem_open(m[0], "qcow2", t->look, &ro, &err);
     if (!n) {
         TEST_FAIL("cut after record %u: %s", at, error_message(err));
     }
@@ -301,59 +315,90 @@ static void examine(Cut *t, const Safe *s, unsigned at, uint8_t *image, uint64_t
         CHECK(!memcmp(got, s->shot, s->shot_size));
     }
     block_node_unref(n);
-    memfile_free(m);
+    for (unsigned i = 0; i < DISKS && m[i]; i++) {
+        memfile_free(m[i]);
+    }
     t->points++;
 }
 
-/* Records [from, to) of what no flush made safe: some are missing, one may be torn. */
-static void lose_some(Cut *t, uint8_t *image, uint64_t *len, uint64_t room, unsigned from, unsigned to)
+static Disk *disk_of(Disk *d, const MemRecord *r)
+{
+    return r->file == d[1].m ? &d[1] : &d[0];
+}
+
+/* Of records [from, to), those that no flush of their file made safe: some are missing, one may be torn. */
+static void lose_some(Cut *t, Disk *d, unsigned from, unsigned to)
 {
     unsigned mode = (unsigned)rng_below(&t->r, 4), one = from + (unsigned)rng_below(&t->r, to - from);
     for (unsigned i = from; i < to; i++) {
         MemRecord r = g_array_index(t->m->log, MemRecord, i);
+        Disk *f = disk_of(d, &r);
         bool keep = mode == 0 ? rng_below(&t->r, 2) : mode == 1 ? i != one : mode == 2 ? i == one : i >= one;
-        if (!keep) {
+        if (!keep || i < f->flushed) {
             continue;
         }
         if (r.kind == MEM_WRITE && r.len > SECTOR && rng_below(&t->r, 4) == 0) {
             r.len = align_down(r.off + SECTOR * (1 + rng_below(&t->r, r.len / SECTOR)), SECTOR) - r.off; /* torn */
         }
-        mem_apply(image, len, room, &r);
+        mem_apply(f->other, &f->other_len, f->room, &r);
+    }
+}
+
+static void disk_begin(Disk *d, const MemFile *m, const uint8_t *start, uint64_t len)
+{
+    uint64_t room = m->room + MiB;
+    *d = (Disk) { .m = m, .image = g_malloc0(room), .safe = g_malloc0(room), .other = g_malloc0(room), .len = len, .safe_len = len,
+                  .room = room };
+    memcpy(d->image, start, len);
+    memcpy(d->safe, start, len);
+}
+
+/* All records of the disk's file before @end are safe. */
+static void disk_flush(Cut *t, Disk *d, unsigned end)
+{
+    for (; d->flushed < end; d->flushed++) {
+        const MemRecord *r = &g_array_index(t->m->log, MemRecord, d->flushed);
+        if (r->file == d->m) {
+            mem_apply(d->safe, &d->safe_len, d->room, r);
+        }
     }
 }
 
 static void replay(Cut *t, const uint8_t *start, uint64_t start_len)
 {
-    uint64_t room = t->m->room + MiB, len = start_len, safe_len = start_len, other_len;
-    uint8_t *image = g_malloc0(room), *safe = g_malloc0(room), *other = g_malloc(room);
+    Disk d[DISKS] = { 0 };
     const Safe *s = g_ptr_array_index(t->safe, 0);
-    unsigned flushed = 0;
-    memcpy(image, start, start_len);
-    memcpy(safe, start, start_len);
+    disk_begin(&d[0], t->m, start, start_len);
+    if (t->external) {
+        disk_begin(&d[1], t->external, start, 0);
+    }
     for (unsigned i = 0; i < t->m->log->len; i++) {
         const MemRecord *r = &g_array_index(t->m->log, MemRecord, i);
-        mem_apply(image, &len, room, r);
+        Disk *f = disk_of(d, r);
+        mem_apply(f->image, &f->len, f->room, r);
         if (r->kind == MEM_MARK) {
             s = g_ptr_array_index(t->safe, r->off);
             continue;
         }
         if (r->kind == MEM_FLUSH) {
-            for (; flushed <= i; flushed++) {
-                mem_apply(safe, &safe_len, room, &g_array_index(t->m->log, MemRecord, flushed));
-            }
+            disk_flush(t, f, i + 1);
         }
-        examine(t, s, i, image, len);
-        if (i > flushed) {
-            memcpy(other, safe, MAX(safe_len, len));
-            memset(other + MAX(safe_len, len), 0, len > safe_len ? 0 : 1);
-            other_len = safe_len;
-            lose_some(t, other, &other_len, room, flushed, i + 1);
-            examine(t, s, i, other, other_len);
+        examine(t, s, i, d, false);
+        unsigned from = t->external ? MIN(d[0].flushed, d[1].flushed) : d[0].flushed;
+        if (i > from) {
+            for (unsigned k = 0; k < DISKS && d[k].m; k++) {
+                memcpy(d[k].other, d[k].safe, d[k].room);
+                d[k].other_len = d[k].safe_len;
+            }
+            lose_some(t, d, from, i + 1);
+            examine(t, s, i, d, true);
         }
     }
-    g_free(image);
-    g_free(safe);
-    g_free(other);
+    for (unsigned k = 0; k < DISKS; k++) {
+        g_free(d[k].image);
+        g_free(d[k].safe);
+        g_free(d[k].other);
+    }
 }
 
 static uint64_t cut_run(uint64_t seed, const char *create, const char *opts, uint64_t cluster, bool backed, bool lazy, unsigned ops)
@@ -365,6 +410,7 @@ static uint64_t cut_run(uint64_t seed, const char *create, const char *opts, uin
         ready = true;
     }
     Cut t = { .r = { seed }, .cluster = cluster, .room = MIN(MAX(cluster * 20, 48 * KiB), 512 * KiB), .lazy = lazy, .opts = opts,
+              .look = opts,
               .v2 = strstr(create, "compat=0.10") != NULL, .backed = backed, .encrypted = strstr(create, "encrypt.") != NULL,
               .changes = strstr(create, ",refcount_bits=16") != NULL };
     for (int i = 0; i < 8; i++) {
@@ -382,11 +428,19 @@ static uint64_t cut_run(uint64_t seed, const char *create, const char *opts, uin
     t.m = memfile_new("cutme");
     CHECK(mem_create(t.m, text));
     g_free(text);
+    if (strstr(create, "data_file=")) {
+        unlink(strstr(create, "data_file=") + 10); /* the option's last; the data lie in memory */
+        t.external = memfile_new("pdata");
+        t.look = "data-file.driver=test-mem,data-file.name=cutdata";
+    }
     t.n = mem_open_rw(t.m, "qcow2", opts);
     uint64_t start_len = t.m->len;
     uint8_t *start = g_memdup2(t.m->data, start_len);
     t.safe = g_ptr_array_new_with_free_func(safe_free);
     memfile_record(t.m, true);
+    if (t.external) {
+        memfile_record_with(t.external, t.m);
+    }
     cut_safe(&t);
     for (unsigned i = 0; i < ops; i++) {
         cut_op(&t);
@@ -394,6 +448,9 @@ static uint64_t cut_run(uint64_t seed, const char *create, const char *opts, uin
     block_node_unref(t.n);
     replay(&t, start, start_len);
     block_node_unref(t.backing);
+    if (t.external) {
+        memfile_free(t.external);
+    }
     memfile_free(t.m);
     if (base) {
         memfile_free(base);
@@ -450,6 +507,13 @@ TEST(encryption)
     keyval_free(kv);
     total += cut_run(12, ",encrypt.format=luks,encrypt.key-secret=cutkey,encrypt.iter-time=10", "encrypt.key-secret=cutkey", 4096,
                      false, false, 60);
+}
+
+TEST(external_data_file)
+{
+    char *create = g_strdup_printf(",data_file=/tmp/rhea-powercut-%d", getpid());
+    total += cut_run(13, create, "data-file.driver=test-mem,data-file.name=pdata", 4096, false, false, 500);
+    g_free(create);
 }
 
 TEST(there_were_ten_thousand_cuts)
