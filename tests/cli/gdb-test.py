@@ -86,7 +86,10 @@ class Guest:
         self.wait_for_socket()
         self.socket = socket.socket(socket.AF_UNIX)
         self.socket.settimeout(LIMIT)
-        self.socket.connect(self.path)
+        end = time.monotonic() + LIMIT
+        while self.socket.connect_ex(self.path):  # the name is there a moment before somebody listens
+            must(time.monotonic() < end, "nobody listens at the debug socket")
+            time.sleep(0.02)
         must_be(self.ask("QStartNoAckMode"), "OK")
         for n in range(4 if os.environ.get("RHEA_GDB_FILL") else 0):
             must_be(self.ask(f"Z1,{0x700000 + n:x},1"), "OK")
