@@ -10,7 +10,7 @@
 #include "accel/jit/translate.h"
 
 #define SITE_PERIOD 512
-#define SITE_FAST_US 50 /* a period that lasts no longer: a miss in less than a tenth of a microsecond */
+#define SITE_FAST_US 10 /* a period that lasts no longer: a miss in 20 ns; rarer ones cost less than the TLB at each access */
 #define SITE_SAMPLES 4
 
 static JitSite *site_at(JitCpu *j, const uint8_t *insn)
