@@ -37,6 +37,7 @@ bool jit_cache_init(JitCpu *j, size_t bytes, Error **errp)
     }
     j->hash = g_new0(JitBlock *, 1u << JIT_HASH_BITS);
     jit_pages_init(j);
+    jit_sites_init(j);
     for (unsigned n = 0; n < 2; n++) {
         j->pages[n] = g_hash_table_new(g_direct_hash, g_direct_equal);
     }

@@ -27,6 +27,8 @@
 #define JIT_MODES 8           /* inline tables: the modes used last */
 #define JIT_VARIANTS 4        /* of a crossing instruction, with different second pages */
 
+#define JIT_SITES 1024        /* accesses that miss the page last reached: sites.c */
+
 /* What the inline look-up of indirect branches compares: see jit_dispatch.c. */
 typedef struct JitEntry {
     const uint8_t *host; /* address of the guest's bytes */
@@ -84,9 +86,15 @@ typedef struct JitChunk {
     size_t slab_used;
 } JitChunk;
 
+/* An instruction, by its bytes' host address, and how often it was caught missing.  Two of one place: the older one is forgotten. */
+typedef struct JitSite {
+    const uint8_t *insn;
+    unsigned samples;
+} JitSite;
+
 typedef struct JitStats {
     uint64_t blocks, insns, insns_c, code_bytes; /* translated; of those insns, with a C call */
-    uint64_t calls_c, misses, crossings, mem_c, dispatches, links, entered, interp, invalidated, evictions, verified;
+    uint64_t calls_c, misses, crossings, mem_c, dispatches, links, entered, interp, invalidated, evictions, verified, sites;
 } JitStats;
 
 typedef const uint8_t *JitHelper(X86Cpu *cpu, void *arg, uint64_t val);
@@ -124,6 +132,8 @@ typedef struct JitCpu {
     void *no_page;           /* a page: what an empty place of jit_pages has, mem.c */
     void *no_pages;          /* X86Cpu.jit_pages when empty */
     struct { const JitSlot *slot; const JitBlock *block; unsigned off; } missed; /* last TLB miss: compared, not followed */
+    JitSite sites[JIT_SITES];
+    int64_t sampled_at;      /* the last sample, microseconds */
     JitStats stats;
     GHashTable *called;      /* mnemonic -> count of C calls; with -d jit-stats */
     /* bytes of code that were written: any thread */
@@ -170,6 +180,11 @@ JitHelper jit_help_call, jit_help_mem, jit_help_link, jit_help_cross, jit_help_d
 
 /* Runs blocks from an exact RIP, at least one, until an event waits or something else is in the way.  cpu->exit_jmp is set. */
 void jit_blocks(X86Cpu *cpu, JitCpu *j);
+
+/* sites.c */
+void jit_sites_init(JitCpu *j);
+void jit_site_sample(JitCpu *j, const JitSlot *slot); /* X86Cpu.jit_misses ran out at this access; may drop its block */
+bool jit_site_thrashes(JitCpu *j, const uint8_t *insn); /* look into the TLB at once */
 
 /* fault.c */
 void jit_fault_init(void); /* once: takes SIGFPE, SIGILL and SIGSEGV; what generated code did not raise goes to who had them before */

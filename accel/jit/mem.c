@@ -158,26 +158,40 @@ static HostMem below(HostMem m) /* in something called: the return address is be
     return m;
 }
 
+/* The TLB's entry for the address in S0 to S1, and its tag compared with the page in S2.  @off: how far below X86Cpu the stack is. */
+static void tlb_compare(Emit *e, bool write, int32_t off)
+{
+    HostMem mask = JIT_FIELD(tlb_mask), tlb = JIT_FIELD(tlb);
+
+    mask.disp += off;
+    tlb.disp += off;
+    emit_rr(e, 0x8b, S1, S0, true);
+    emit_shift(e, 5, S1, 12 - TLB_ENTRY_SHIFT, true);
+    emit_rm(e, 0x23, S1, mask, true);
+    emit_rm(e, 0x03, S1, tlb, true);
+    emit_rm(e, 0x3b, S2, host_mem(S1, write ? (int32_t)offsetof(TlbEntry, write) : (int32_t)offsetof(TlbEntry, read)), true);
+}
+
 /*
  * Called from out-of-line code when the page is not the one last reached: S0 is the linear address, S2 the page of its last byte.  Looks it
- * up in the TLB, notes it and returns with ZF set and the addend in S1; ZF clear: not there.
+ * up in the TLB, notes it and returns with ZF set and the addend in S1; ZF clear: not there, or to be looked at by sites.c.
  */
 const uint8_t *jit_page_thunk(Emit *e, unsigned place, bool write)
 {
     const uint8_t *at = emit_rx(e);
-    int32_t tag = write ? (int32_t)offsetof(TlbEntry, write) : (int32_t)offsetof(TlbEntry, read);
+    HostOp count = { .opcode = 0x83, .reg = 5, .is_mem = true, .mem = below(JIT_FIELD(jit_misses)), .imm_len = 1, .imm = { 1 } };
 
-    emit_rr(e, 0x8b, S1, S0, true);
-    emit_shift(e, 5, S1, 12 - TLB_ENTRY_SHIFT, true);
-    emit_rm(e, 0x23, S1, below(JIT_FIELD(tlb_mask)), true);
-    emit_rm(e, 0x03, S1, below(JIT_FIELD(tlb)), true);
-    emit_rm(e, 0x3b, S2, host_mem(S1, tag), true);
+    emit_op(e, &count);
+    uint8_t *sample = emit_jcc_later(e, CC_S);
+
+    tlb_compare(e, write, 8);
     uint8_t *miss = emit_jcc_later(e, CC_NE);
 
     emit_rm(e, 0x8b, S1, host_mem(S1, (int32_t)offsetof(TlbEntry, addend)), true);
     emit_rm(e, 0x89, S2, below(page_tag(place, write)), true);
     emit_rm(e, 0x89, S1, below(page_addend(place, write)), true);
     emit_patch(miss, e->to_rx, emit_rx(e));
+    emit_patch(sample, e->to_rx, emit_rx(e));
     EMIT(e, 0xc3);
     return at;
 }
@@ -192,26 +206,56 @@ static void address_to(Emit *e, unsigned reg, HostMem at)
     }
 }
 
-/*
- * Leaves the addend of @size bytes at @at (a register and a displacement) in S1: of the page last reached, or from the TLB, out of line.
- * When it is not there: to @slow, or by the slot.
- */
-static void look_up(JitTr *t, HostMem at, unsigned size, unsigned place, bool write, const uint8_t *slow, const JitSlot *s)
+/* The address to S0 and the page of its last byte to S2. */
+static void address_and_page(Emit *e, HostMem at, unsigned size)
+{
+    address_to(e, S0, at);
+    emit_rm(e, 0x8d, S2, host_mem(S0, (int32_t)size - 1), true);
+    emit_ri(e, 4, S2, -4096, true);
+}
+
+/* These leave the addend in S1, and go to out-of-line code that follows when it is not to be had. */
+static void look_up_tlb(JitTr *t, HostMem at, unsigned size, bool write)
+{
+    Emit *e = t->e;
+
+    address_and_page(e, at, size);
+    tlb_compare(e, write, 0);
+    emit_jcc(e, CC_NE, emit_rx(t->cold));
+    emit_rm(e, 0x8b, S1, host_mem(S1, (int32_t)offsetof(TlbEntry, addend)), true);
+    jit_kept_reload(t, e);
+}
+
+static void look_up_page(JitTr *t, HostMem at, unsigned size, unsigned place, bool write)
 {
     Emit *e = t->e, *c = t->cold;
 
-    t->s1 = -1;
     address_to(e, S1, at);
     emit_rm(e, 0x2b, S1, page_tag(place, write), true);
     emit_ri(e, 7, S1, 4096 - (int32_t)size, true);
     emit_jcc(e, CC_A, emit_rx(c));
     emit_rm(e, 0x8b, S1, page_addend(place, write), true);
-    address_to(c, S0, at);
-    emit_rm(c, 0x8d, S2, host_mem(S0, (int32_t)size - 1), true);
-    emit_ri(c, 4, S2, -4096, true);
+    address_and_page(c, at, size);
     emit_call(c, t->jit->page_thunks[place][write]);
     jit_kept_reload(t, c);
     emit_jcc(c, CC_E, emit_rx(e));
+}
+
+/*
+ * Leaves the addend of @size bytes at @at (a register and a displacement) in S1: of the page last reached, or from the TLB, out of line.
+ * When it is not there: to @slow, or by the slot.
+ */
+static void look_up(JitTr *t, const JitInsn *j, HostMem at, unsigned size, unsigned place, bool write, const uint8_t *slow,
+                    const JitSlot *s)
+{
+    Emit *c = t->cold;
+
+    t->s1 = -1;
+    if (jit_site_thrashes(t->jit, t->page + j->i.off)) {
+        look_up_tlb(t, at, size, write);
+    } else {
+        look_up_page(t, at, size, place, write);
+    }
     if (slow) {
         emit_jmp(c, slow);
     } else {
@@ -227,7 +271,7 @@ static HostMem mem_single(JitTr *t, JitInsn *j, HostMem at, unsigned place, unsi
     s->size = (uint8_t)size;
     s->acc = (uint8_t)acc;
     s->retry = jit_kept_landing(t, t->retry);
-    look_up(t, at, size, place, acc == ACC_WRITE, NULL, s);
+    look_up(t, j, at, size, place, acc == ACC_WRITE, NULL, s);
     return (HostMem){ S1, at.base, 0, at.disp };
 }
 
@@ -257,7 +301,7 @@ static HostMem mem_grouped(JitTr *t, JitInsn *j, unsigned n, unsigned gbase, int
         emit_rm(t->e, 0x8b, S1, group_addend(n), true);
     } else if (!g->checked) {
         mem_begin(t, j);
-        look_up(t, host_mem(base, disp - off + g->lo), (unsigned)(g->hi - g->lo), gbase, g->write, t->alt_retry[j - t->insns], NULL);
+        look_up(t, j, host_mem(base, disp - off + g->lo), (unsigned)(g->hi - g->lo), gbase, g->write, t->alt_retry[j - t->insns], NULL);
         emit_rm(t->e, 0x89, S1, group_addend(n), true);
         g->checked = true;
     }

@@ -260,6 +260,9 @@ const uint8_t *jit_help_mem(X86Cpu *cpu, void *arg, uint64_t lin)
     JitCpu *j = jit_of(cpu);
 
     j->stats.misses++;
+    if (cpu->jit_misses < 0) {
+        jit_site_sample(j, s);
+    }
     if (miss_again(j, s) || (s->size >= 16 && (lin & (s->size - 1u)))) { /* a misaligned operand may be #GP, which comes before #PF */
         return insn_run(cpu, s);
     }
