@@ -248,6 +248,37 @@ def a_new_client_after_the_first():
         must_be(p.wait(10), 0)
 
 
+def vcpu_sleeps(pid):
+    """How often the first vCPU's thread has given up its host CPU by going to sleep."""
+    for task in os.listdir(f"/proc/{pid}/task"):
+        with open(f"/proc/{pid}/task/{task}/status", encoding="ascii") as f:
+            fields = dict(line.split(":\t", 1) for line in f if ":\t" in line)
+        if fields["Name"].startswith("CPU 0"):
+            return int(fields["voluntary_ctxt_switches"])
+    return 0
+
+
+@case
+def a_vcpu_that_spins_gives_way():
+    """PAUSE in a loop for ever: what the vCPU waits for may have no host CPU, so it sleeps now and then; alone it need not."""
+    with tempfile.TemporaryDirectory() as folder:
+        rom = folder + "/spin.rom"
+        with open(rom, "wb") as f:
+            f.write(b"\xf4" * 0xfff0 + b"\xf3\x90\xeb\xfc".ljust(16, b"\xf4"))  # at the reset vector: pause, back to it
+        for cpus in "1", "2":
+            args = [RHEA, "-M", "pc", "-m", "16", "-nodefaults", "-display", "none", "-bios", rom, "-smp", cpus]
+            with subprocess.Popen(args, stderr=subprocess.DEVNULL) as process:
+                try:
+                    end = time.monotonic() + (20 if cpus == "2" else 1)
+                    while time.monotonic() < end and vcpu_sleeps(process.pid) < 100:
+                        time.sleep(0.1)
+                    slept = vcpu_sleeps(process.pid)
+                finally:
+                    process.terminate()
+                must_be(process.wait(10), 0)
+            must((slept >= 100) == (cpus == "2"), f"with {cpus} vCPUs it slept {slept} times")
+
+
 @case
 def last_answers_reach_a_slow_reader():
     """`quit` right behind much output: the reader of the pipe still gets all of it."""
