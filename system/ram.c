@@ -95,6 +95,8 @@ void ram_code_written(RamBlock *ram, uint64_t off, uint64_t len)
     }
     bool code = false;
     len = MIN(len, ram->size - off);
+    /* The bytes before the marks are read: who decodes sets its mark and then reads the bytes, so one of the two sees the other. */
+    atomic_thread_fence(memory_order_seq_cst);
     for (uint64_t page = off >> RAM_PAGE_BITS; page <= (off + len - 1) >> RAM_PAGE_BITS; page++) {
         if (atomic_load_explicit(&ram->code_page[page], memory_order_relaxed)) {
             atomic_fetch_add(&ram->code_gen[page], 1);
