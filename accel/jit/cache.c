@@ -17,7 +17,7 @@ static unsigned table_index(const uint8_t *host)
 
 static void chunk_reset(JitCpu *j, JitChunk *c)
 {
-    size_t n = (size_t)(c - j->chunks), bytes = j->mem.size / (JIT_CHUNKS + 1), at = (n + 1) * bytes, hot = bytes / 2, alt = bytes / 4;
+    size_t n = (size_t)(c - j->chunks), bytes = j->mem.size / (j->chunk_count + 1), at = (n + 1) * bytes, hot = bytes / 2, alt = bytes / 4;
 
     c->hot = (Emit){ .p = j->mem.rw + at, .end = j->mem.rw + at + hot, .to_rx = j->mem.rx - j->mem.rw };
     c->alt = (Emit){ .p = j->mem.rw + at + hot, .end = j->mem.rw + at + hot + alt, .to_rx = j->mem.rx - j->mem.rw };
@@ -30,18 +30,21 @@ static void chunk_reset(JitCpu *j, JitChunk *c)
 
 bool jit_cache_init(JitCpu *j, size_t bytes, Error **errp)
 {
-    size_t part = align_up(bytes / (JIT_CHUNKS + 1), 4096);
+    unsigned count = MAX(JIT_CHUNKS_MIN, (unsigned)(bytes / JIT_CHUNK_BYTES));
+    size_t part = align_up(bytes / (count + 1), 4096); /* one is for what all blocks use */
 
-    if (!execmem_init(&j->mem, part * (JIT_CHUNKS + 1), errp)) {
+    if (!execmem_init(&j->mem, part * (count + 1), errp)) {
         return false;
     }
+    j->chunk_count = count;
+    j->chunks = g_new0(JitChunk, count);
     j->hash = g_new0(JitBlock *, 1u << JIT_HASH_BITS);
     jit_pages_init(j);
     jit_sites_init(j);
     for (unsigned n = 0; n < 2; n++) {
         j->pages[n] = g_hash_table_new(g_direct_hash, g_direct_equal);
     }
-    for (unsigned k = 0; k < JIT_CHUNKS; k++) {
+    for (unsigned k = 0; k < j->chunk_count; k++) {
         j->chunks[k].blocks = g_ptr_array_new();
         j->chunks[k].faults = g_hash_table_new(g_direct_hash, g_direct_equal);
         j->chunks[k].slabs = g_ptr_array_new_with_free_func(g_free);
@@ -55,11 +58,12 @@ bool jit_cache_init(JitCpu *j, size_t bytes, Error **errp)
 
 void jit_cache_destroy(JitCpu *j)
 {
-    for (unsigned k = 0; k < JIT_CHUNKS; k++) {
+    for (unsigned k = 0; k < j->chunk_count; k++) {
         g_ptr_array_free(j->chunks[k].blocks, TRUE);
         g_ptr_array_free(j->chunks[k].slabs, TRUE);
         g_hash_table_destroy(j->chunks[k].faults);
     }
+    g_free(j->chunks);
     for (unsigned k = 0; k < JIT_MODES; k++) {
         g_free(j->tables[k].table);
     }
@@ -109,7 +113,7 @@ static void chunk_evict(JitCpu *j, JitChunk *c)
 JitChunk *jit_cache_room(JitCpu *j)
 {
     if (!chunk_has_room(&j->chunks[j->chunk])) {
-        j->chunk = (j->chunk + 1) % JIT_CHUNKS;
+        j->chunk = (j->chunk + 1) % j->chunk_count;
         chunk_evict(j, &j->chunks[j->chunk]);
     }
     return &j->chunks[j->chunk];
@@ -117,7 +121,7 @@ JitChunk *jit_cache_room(JitCpu *j)
 
 void jit_cache_flush(JitCpu *j)
 {
-    for (unsigned k = 0; k < JIT_CHUNKS; k++) {
+    for (unsigned k = 0; k < j->chunk_count; k++) {
         chunk_evict(j, &j->chunks[k]);
     }
     j->chunk = 0;
@@ -357,7 +361,7 @@ void jit_cache_written(JitCpu *j)
     }
     g_array_free(list, TRUE);
     if (all) {
-        for (unsigned k = 0; k < JIT_CHUNKS; k++) { /* the code itself stays: a block may be running */
+        for (unsigned k = 0; k < j->chunk_count; k++) { /* the code itself stays: a block may be running */
             for (unsigned n = 0; n < j->chunks[k].blocks->len; n++) {
                 jit_cache_drop(j, g_ptr_array_index(j->chunks[k].blocks, n));
             }

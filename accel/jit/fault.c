@@ -33,7 +33,7 @@ void jit_fault_note(JitTr *t, JitInsn *j)
 /* Runs in the thread that was in generated code, so nothing of it is being changed. */
 static unsigned fault_find(const JitCpu *j, const uint8_t *pc)
 {
-    for (unsigned k = 0; k < JIT_CHUNKS; k++) {
+    for (unsigned k = 0; k < j->chunk_count; k++) {
         unsigned what = GPOINTER_TO_UINT(g_hash_table_lookup(j->chunks[k].faults, pc));
 
         if (what) {

@@ -20,7 +20,8 @@
 
 #define JIT_MAX_INSNS 64      /* a block */
 #define JIT_BLOCK_ROOM 49152u /* bytes of code that a block may need: checked before it is begun */
-#define JIT_CHUNKS 16         /* the cache is evicted by such parts */
+#define JIT_CHUNKS_MIN 16     /* the cache is evicted by such parts: */
+#define JIT_CHUNK_BYTES (4 * MiB) /* what a vCPU does without a pause that anybody notices */
 #define JIT_TABLE_BITS 16     /* inline table of indirect branches */
 #define JIT_HASH_BITS 17
 #define JIT_FULLS 5           /* thunks of indirect jumps: dispatch.c */
@@ -107,7 +108,8 @@ typedef struct JitCpu {
     void *verify;            /* verify=on: verify.c; else NULL */
     BlockCache *interp;      /* single steps and debuggers */
     ExecMem mem;
-    JitChunk chunks[JIT_CHUNKS];
+    JitChunk *chunks;
+    unsigned chunk_count;
     unsigned chunk;          /* being filled */
     unsigned evictions;      /* who keeps a block pointer across a translation compares */
     JitBlock **hash;         /* 1 << JIT_HASH_BITS */

@@ -16,7 +16,8 @@
 #include "util/log.h"
 #include <sys/utsname.h>
 
-#define JIT_BYTES_DEFAULT (64 * MiB) /* of code, a vCPU; pages are given as they are first used */
+/* Of code, a vCPU; pages are given as they are first used.  A compiler (gcc's cc1) alone fills 100 MiB. */
+#define JIT_BYTES_DEFAULT (256 * MiB)
 #define JIT_BYTES_MIN (8 * MiB) /* each part of each chunk holds some blocks of the greatest size */
 #define JIT_BYTES_MAX (1 * GiB)
 
