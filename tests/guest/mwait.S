@@ -3,9 +3,8 @@
  * also when that is masked; what is refused. Needs -smp 2 and a model with MONITOR. */
 #define GUEST_MODE MODE_PM32
 #include "tests/guest/guest.h"
+#include "tests/guest/ap.h"
 
-#define APIC 0xfee00000
-#define AP_PAGE 0x9000
 #define ALIVE 0x600
 #define ACK 0x604
 #define HEARD 0x608
@@ -17,8 +16,6 @@
 #define ROUNDS 50
 
 #define FAULTS(vector, ...) movl $76f, RESUME; movl $0, VECTOR; __VA_ARGS__; FAIL; 76: mov VECTOR, %ebx; EXPECT(%ebx, $vector)
-/* IPI of a vector to processor 1 */
-#define SEND(vector) movl $(1 << 24), APIC + 0x310; movl $(0x4000 | vector), APIC + 0x300
 #define UNTIL(place, value) 75: pause; cmpl value, place; jne 75b
 
 guest_main:
@@ -39,19 +36,7 @@ guest_main:
     FAULTS(13, mwait)
 
     movl $0x1ff, APIC + 0xf0
-    mov $(ap_end - ap_start), %ecx
-    mov $ap_start, %esi
-    mov $AP_PAGE, %edi
-    rep movsb
-    mov $0x600, %edi
-    xor %eax, %eax
-    mov $32, %ecx
-    rep stosl
-    SEND(0x500)
-    call pause_a_little
-    SEND((0x600 | AP_PAGE >> 12))
-    call pause_a_little
-    SEND((0x600 | AP_PAGE >> 12))
+    start_ap 32
     UNTIL(ALIVE, $1)
 
     /* a store to the line, soon and after a while */
@@ -90,14 +75,6 @@ guest_main:
     EXPECT_IF(e)
 1:  PASS
 
-pause_a_little:
-    push %ecx
-    mov $3000, %ecx
-8:  in $0x80, %al
-    loop 8b
-    pop %ecx
-    ret
-
 protection:
     movl $13, VECTOR
     add $4, %esp
@@ -110,28 +87,7 @@ protection:
 /* The second processor, in real mode at AP_PAGE, with big segments for its APIC. */
 .code16
 ap_start:
-    cli
-    xor %ax, %ax
-    mov %ax, %ds
-    mov %ax, %es
-    mov %ax, %ss
-    mov $0x7800, %sp
-    movw $(ap_heard - ap_start), 0x50 * 4
-    movw %cs, 0x50 * 4 + 2
-    movw $(ap_heard - ap_start), 0x60 * 4
-    movw %cs, 0x60 * 4 + 2
-    lgdtl %cs:(ap_gdtr - ap_start)
-    mov %cr0, %eax
-    or $1, %al
-    mov %eax, %cr0
-    jmp 1f
-1:  mov $SEL_DATA32, %bx
-    mov %bx, %fs
-    and $0xfe, %al
-    mov %eax, %cr0
-    jmp 2f
-2:  mov $APIC, %edi
-    movl $0x1ff, %fs:0xf0(%edi)
+    ap_enter
     movl $1, ALIVE
     xor %ebx, %ebx
 3:  mov $LINE, %eax
@@ -182,9 +138,5 @@ ap_heard:
     incl HEARD
     movl $0, %fs:0xb0(%edi)
     iret
-.balign 4
-ap_gdtr:
-    .word 0x5f
-    .long GDT
 ap_end:
 .code32

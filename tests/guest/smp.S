@@ -3,9 +3,8 @@
  * by the other side, and interrupts from one to the other that end its hlt. Needs -smp 2. */
 #define GUEST_MODE MODE_PM32
 #include "tests/guest/guest.h"
+#include "tests/guest/ap.h"
 
-#define APIC 0xfee00000
-#define AP_PAGE 0x9000 /* where the second processor starts, in real mode */
 #define ALIVE 0x600
 #define COUNTER 0x604
 #define LOCKED 0x608 /* the lock, */
@@ -17,27 +16,11 @@
 
 guest_main:
     movl $0x1ff, APIC + 0xf0
-    mov $(ap_end - ap_start), %ecx
-    mov $ap_start, %esi
-    mov $AP_PAGE, %edi
-    rep movsb
-    mov $0x600, %edi
-    xor %eax, %eax
-    mov $16, %ecx
-    rep stosl
     mov APIC + 0x20, %eax
     shr $24, %eax
     EXPECT(%eax, $0)
 
-    /* to processor 1: INIT, then the page to start at, twice as the manual wants */
-    movl $(1 << 24), APIC + 0x310
-    movl $0x4500, APIC + 0x300
-    call pause_a_little
-    movl $(1 << 24), APIC + 0x310
-    movl $(0x4600 | AP_PAGE >> 12), APIC + 0x300
-    call pause_a_little
-    movl $(1 << 24), APIC + 0x310
-    movl $(0x4600 | AP_PAGE >> 12), APIC + 0x300
+    start_ap 16
 1:  pause
     cmpl $1, ALIVE
     jne 1b
@@ -67,53 +50,21 @@ guest_main:
 
     /* the other one halts with interrupts on: two vectors of rising priority, since it cannot end the first */
     call pause_a_little
-    movl $(1 << 24), APIC + 0x310
-    movl $0x4050, APIC + 0x300
+    SEND(0x50)
 6:  pause
     cmpl $1, HEARD
     jne 6b
     call pause_a_little
-    movl $(1 << 24), APIC + 0x310
-    movl $0x4060, APIC + 0x300
+    SEND(0x60)
 7:  pause
     cmpl $2, HEARD
     jne 7b
     PASS
 
-pause_a_little:
-    push %ecx
-    mov $2000, %ecx
-8:  in $0x80, %al
-    loop 8b
-    pop %ecx
-    ret
-
 /* The second processor, in real mode at AP_PAGE. A virtual APIC write needs protected mode, so it only enables its APIC. */
 .code16
 ap_start:
-    cli
-    xor %ax, %ax
-    mov %ax, %ds
-    mov %ax, %es
-    mov %ax, %ss
-    mov $0x7800, %sp
-    movw $(ap_heard - ap_start), 0x50 * 4
-    movw %cs, 0x50 * 4 + 2
-    movw $(ap_heard - ap_start), 0x60 * 4
-    movw %cs, 0x60 * 4 + 2
-    /* to protected mode and back with big segments, to reach the APIC */
-    lgdtl %cs:(ap_gdtr - ap_start)
-    mov %cr0, %eax
-    or $1, %al
-    mov %eax, %cr0
-    jmp 1f
-1:  mov $SEL_DATA32, %bx
-    mov %bx, %fs
-    and $0xfe, %al
-    mov %eax, %cr0
-    jmp 2f
-2:  mov $APIC, %edi
-    movl $0x1ff, %fs:0xf0(%edi)
+    ap_enter
     mov %fs:0x20(%edi), %eax
     shr $24, %eax
     mov %eax, ALIVE /* 1, its own number */
@@ -141,7 +92,4 @@ ap_start:
 ap_heard:
     incl HEARD
     iret
-ap_gdtr:
-    .word 0x5f
-    .long GDT
 ap_end:

@@ -13,6 +13,7 @@ import time
 import traceback
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."))
+import rfb  # pylint: disable=wrong-import-position
 from checks import CASES, case, must, must_be, must_have  # pylint: disable=wrong-import-position,unused-import
 
 BUILD = os.path.abspath(os.environ.get("RHEA_BUILD", "build"))
@@ -118,6 +119,22 @@ class Machine:
         with open(f"/proc/{self.process.pid}/stat", encoding="utf-8") as f:
             fields = f.read().rsplit(")", 1)[1].split()
         return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def connect(machine, **more):
+    """A viewer on the machine's VNC socket."""
+    wait_until(lambda: os.path.exists(machine.vnc), "the VNC socket")
+    return rfb.Client(machine.vnc, **more)
+
+
+def refused(expected, function):
+    """@function is a viewer that is not let in, with @expected among the words."""
+    try:
+        function()
+    except (rfb.Broken, OSError) as error:
+        must_have(str(error), expected)
+        return
+    raise AssertionError("it was let in")
 
 
 def read_ppm(path):

@@ -14,7 +14,7 @@ import time
 
 import rfb
 from certificates import PKI, authority, certificate, openssl
-from display import RHEA, SLOW, Machine, case, free_port, must, must_be, must_have, read_ppm, run_cases, wait_until
+from display import RHEA, SLOW, Machine, case, connect, free_port, must, must_be, must_have, read_ppm, refused, run_cases, wait_until
 
 VNC = "unix:{folder}/vnc,tls-creds=t"
 SERVER = ("-object", f"tls-creds-x509,id=t,dir={PKI}/server,endpoint=server,verify-peer=off")
@@ -28,20 +28,6 @@ def context(ca="ca", own=None):
     return tls
 
 
-def connect(machine, tls, **more):
-    wait_until(lambda: os.path.exists(machine.vnc), "the VNC socket")
-    return rfb.Client(machine.vnc, tls=tls, **more)
-
-
-def refused(expected, function):
-    try:
-        function()
-    except (rfb.Broken, OSError) as error:
-        must_have(str(error), expected)
-        return
-    raise AssertionError("it was let in")
-
-
 @case
 def picture_and_password():
     """The whole picture, in pieces larger than a record, by both versions of TLS; a password after it; keys arrive."""
@@ -50,7 +36,7 @@ def picture_and_password():
             machine.expect("screen")
             tls = context()
             tls.minimum_version = tls.maximum_version = version
-            client = connect(machine, tls, encodings=(rfb.RAW, rfb.DESKTOP_SIZE))
+            client = connect(machine, tls=tls, encodings=(rfb.RAW, rfb.DESKTOP_SIZE))
             must_be(client.offered, (260,))
             client.settle()
             path = os.path.join(machine.folder, "dump.ppm")
@@ -61,14 +47,14 @@ def picture_and_password():
             client.frame()
             must_have(machine.hmp("info vnc"), "Auth: vencrypt (Sub: x509-none)", "Client:", "x509_dname: none")
             client.close()
-            connect(machine, context(), version=b"003.007").frame(incremental=False)
+            connect(machine, tls=context(), version=b"003.007").frame(incremental=False)
             machine.end()
     with Machine(*SERVER, "-object", "secret,id=s,data=sesame", "-vnc", VNC + ",password-secret=s") as machine:
-        client = connect(machine, context(), password="sesame")
+        client = connect(machine, tls=context(), password="sesame")
         must_be(client.offered, (261,))
         client.frame(incremental=False)
-        refused("login failed", lambda: connect(machine, context(), password="open"))
-        connect(machine, context(), password="sesame", version=b"003.007").close()
+        refused("login failed", lambda: connect(machine, tls=context(), password="open"))
+        connect(machine, tls=context(), password="sesame", version=b"003.007").close()
         must_have(machine.hmp("info vnc"), "Auth: vencrypt (Sub: x509-vnc)")
         machine.end()
 
@@ -81,7 +67,7 @@ def without_certificates():
     tls.set_ciphers("aNULL:@SECLEVEL=0")
     for more, offer in (("", 257), (",password-secret=s", 258)):
         with Machine("-object", "tls-creds-anon,id=t,endpoint=server", "-object", "secret,id=s,data=sesame", "-vnc", VNC + more) as machine:
-            client = connect(machine, tls, password="sesame")
+            client = connect(machine, tls=tls, password="sesame")
             must_be(client.offered, (offer,))
             client.frame(incremental=False)
             must(client.sock.cipher()[0].startswith(("ADH", "AECDH")), client.sock.cipher())
@@ -93,9 +79,9 @@ def viewers_must_show_certificates():
     """verify-peer is on unless it is switched off."""
     with Machine("-object", f"tls-creds-x509,id=t,dir={PKI}/server,endpoint=server", "-vnc", VNC) as machine:
         for tls, why in ((context(), "ertificate"), (context(own="stranger"), "NOT trusted"), (context(own="server"), "purpose")):
-            refused("", lambda tls=tls: connect(machine, tls).frame(incremental=False))
+            refused("", lambda tls=tls: connect(machine, tls=tls).frame(incremental=False))
             wait_until(lambda why=why: why in machine.hmp("info vnc"), f"info vnc says that the certificate is {why}")
-        client = connect(machine, context(own="viewer"))
+        client = connect(machine, tls=context(own="viewer"))
         client.frame(incremental=False)
         must_have(machine.hmp("info vnc"), "x509_dname: ", "CN=A viewer")
         machine.end()
@@ -104,9 +90,9 @@ def viewers_must_show_certificates():
 @case
 def viewers_that_want_it_otherwise():
     with Machine(*SERVER, "-vnc", VNC) as machine:
-        refused("VeNCrypt is needed", lambda: connect(machine, None, version=b"003.003"))
-        refused("security types b'\\x13'", lambda: connect(machine, None))
-        refused("ertificate", lambda: connect(machine, context(ca="other")))  # the viewer does not take the server's
+        refused("VeNCrypt is needed", lambda: connect(machine, tls=None, version=b"003.003"))
+        refused("security types b'\\x13'", lambda: connect(machine, tls=None))
+        refused("ertificate", lambda: connect(machine, tls=context(ca="other")))  # the viewer does not take the server's
         sock = socket.socket(socket.AF_UNIX)
         sock.connect(machine.vnc)
         sock.settimeout(20)
@@ -125,7 +111,7 @@ def viewers_that_want_it_otherwise():
             while part := sock.recv(100):
                 answer += part
             must_be(answer, b"RFB 003.008\n\1\x13\0\2" + expected)
-        connect(machine, context()).frame(incremental=False)
+        connect(machine, tls=context()).frame(incremental=False)
         machine.end()
 
 
@@ -171,7 +157,7 @@ def peers_that_are_wrong():
     rng = random.Random(11)
     with Machine(*SERVER, "-vnc", VNC, guest="screen") as machine:
         machine.expect("screen")
-        good = connect(machine, context())
+        good = connect(machine, tls=context())
         good.settle()
         files, tasks = (f"/proc/{machine.process.pid}/{what}" for what in ("fd", "task"))
         before, threads, rss = len(os.listdir(files)), len(os.listdir(tasks)), machine.rss()
@@ -185,12 +171,12 @@ def peers_that_are_wrong():
                           head + rng.randbytes(5000), b"RFB 003.008\n\x13" + rng.randbytes(2), rng.randbytes(100))[i % 6])
             held.append(sock)
         for _ in range(3):
-            stuck = connect(machine, context())
+            stuck = connect(machine, tls=context())
             stuck.tap(0xff1b)  # the guest repaints without end
             for _ in range(20):
                 stuck.request(False)
             held.append(stuck.sock)
-            raw = connect(machine, context())
+            raw = connect(machine, tls=context())
             os.write(raw.sock.fileno(), b"\x17\x03\x03\0\x40" + rng.randbytes(64))  # a record that does not decrypt
             held.append(raw.sock)
         end, frames = time.monotonic() + 2 * SLOW, good.frames
@@ -235,7 +221,7 @@ def files_that_are_wrong():
         must_have(bad.stderr, *words)
     with Machine("-object", "secret,id=p,data=sesame", "-object", f"tls-creds-x509,id=t,dir={PKI}/locked,endpoint=server,verify-peer=off,"
                  "passwordid=p", "-vnc", VNC) as machine:
-        connect(machine, context()).frame(incremental=False)
+        connect(machine, tls=context()).frame(incremental=False)
         machine.end()
 
 

@@ -12,23 +12,9 @@ import subprocess
 import time
 
 import rfb
-from display import RHEA, SLOW, Machine, case, free_port, must, must_be, must_have, read_ppm, run_cases, wait_until
+from display import RHEA, SLOW, Machine, case, connect, free_port, must, must_be, must_have, read_ppm, refused, run_cases, wait_until
 
 VNC = ("-vnc", "unix:{folder}/vnc")
-
-
-def connect(machine, **more):
-    wait_until(lambda: os.path.exists(machine.vnc), "the VNC socket")
-    return rfb.Client(machine.vnc, **more)
-
-
-def refused(expected, function):
-    try:
-        function()
-    except (rfb.Broken, OSError) as error:
-        must_have(str(error), expected)
-        return
-    raise AssertionError("it was let in")
 
 
 def rgb(client):
