@@ -76,14 +76,30 @@ static HostMem jump_field(size_t field, unsigned below)
 
 enum { JUMP_LIN = 0, JUMP_SALT = 8, JUMP_CODE = 16 };
 
+/* With verify=on: to the run loop, which compares.  A target that is not canonical is the instruction's own fault. */
+static void exit_to_loop(JitTr *t, const JitSlot *slot, const uint8_t *slow, int32_t pop)
+{
+    Emit *e = t->e;
+
+    if (slot && jit_code64(t)) {
+        emit_rr(e, 0x8b, S2, S0, true);
+        emit_shift(e, 4, S2, 16, true);
+        emit_shift(e, 7, S2, 16, true);
+        emit_rr(e, 0x3b, S2, S0, true);
+        emit_jcc(e, CC_NE, emit_rx(t->cold));
+        jit_cold_jump(t, slot, slow);
+    }
+    if (pop) {
+        emit_rm(e, 0x8d, G_SP, host_mem(G_SP, pop), jit_code64(t));
+    }
+    emit_jmp(e, t->jit->leave);
+}
+
 static void exit_by_table(JitTr *t, const JitSlot *slot, const uint8_t *slow, int32_t pop, bool polls)
 {
     Emit *e = t->e, *c = t->cold;
-    if (t->jit->verify) { /* the run loop compares */
-        if (pop) {
-            emit_rm(e, 0x8d, G_SP, host_mem(G_SP, pop), jit_code64(t));
-        }
-        emit_jmp(e, t->jit->leave);
+    if (t->jit->verify) {
+        exit_to_loop(t, slot, slow, pop);
         return;
     }
     const uint8_t *full = jit_full_thunk(t->jit, pop), *not_here = emit_rx(c); /* S0 is the target */

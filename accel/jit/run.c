@@ -357,6 +357,7 @@ const uint8_t *jit_help_call_finish(X86Cpu *cpu, void *arg, uint64_t target)
 
     cpu->insn = &s->insn;
     if ((cpu->mode & MODE_CODE64) && (uint64_t)((int64_t)(target << 16) >> 16) != target) {
+        mem_store(cpu, cpu->regs[R_RSP] - 8, cpu->jit_below, 8);
         x86_raise_gp0(cpu);
     }
     cpu->insn = NULL;

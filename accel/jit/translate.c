@@ -351,6 +351,7 @@ static JitBlock *translate(JitCpu *j, uint64_t lin, const CodePage *page, const 
     t->cpu = cpu;
     t->jit = j;
     t->page = page->host;
+    t->lin = lin & ~(uint64_t)0xfff;
     t->mode = cpu->mode;
     t->native = jit_native(cpu->mode);
     t->count = t->exit_count = 0;

@@ -85,6 +85,7 @@ struct JitTr {
     Emit *cold;
     JitBlock *b;
     const uint8_t *page;  /* host address of the page's bytes */
+    uint64_t lin;         /* address of the page when the block was made: it may be mapped elsewhere too */
     uint32_t mode;
     bool native;          /* code may be emitted in this mode */
     bool fl_host, fl_mem;

@@ -87,17 +87,15 @@ static void drop_direct_writers(X86Cpu *cpu, RamBlock *ram, uint64_t page_off, u
 {
     RamPage page = { ram, page_off };
 
+    if (writers & mmu_writer_bit(cpu)) {
+        tlb_each(cpu, drop_write_tag, &page);
+        cpu->tlb_epoch++;
+    }
     for (unsigned i = 0; i < vcpu_count(); i++) {
         X86Cpu *other = x86_cpu(vcpu_get(i));
 
-        if (!(writers & mmu_writer_bit(other))) {
-            continue;
-        }
-        if (other != cpu) {
+        if (other != cpu && (writers & mmu_writer_bit(other))) {
             wait_for_flush(cpu, other, 0);
-        } else {
-            tlb_each(cpu, drop_write_tag, &page);
-            cpu->tlb_epoch++;
         }
     }
 }
