@@ -147,7 +147,7 @@ void jit_exit_to(JitTr *t, JitInsn *j, int64_t rel, uint16_t live)
             emit_mov_imm(t->e, S0, (uint64_t)rel);
             emit_rm(t->e, 0x03, S0, jit_reg_mem(R_RIP), jit_code64(t));
         }
-        exit_by_table(t, NULL, NULL, 0, !j || rel <= j->i.off);
+        exit_by_table(t, NULL, NULL, 0, !j || rel <= j->i.off || !jit_code64(t)); /* 4 GiB are a circle: forwards for ever */
         return;
     }
     if (!j || rel <= j->i.off) {
