@@ -100,11 +100,15 @@ static bool chunk_has_room(const JitChunk *c)
 
 static void chunk_evict(JitCpu *j, JitChunk *c)
 {
+    uint64_t before = j->stats.unlinks;
+
     for (unsigned k = 0; k < c->blocks->len; k++) {
         jit_cache_drop(j, g_ptr_array_index(c->blocks, k));
     }
     if (c->blocks->len) {
         j->stats.evictions++;
+        j->stats.evicted += c->blocks->len;
+        j->stats.unlinks_evicted += j->stats.unlinks - before;
     }
     chunk_reset(j, c);
     j->evictions++;
@@ -218,10 +222,11 @@ void jit_cache_enter(JitCpu *j, JitBlock *b)
 
 /* --- links ------------------------------------------------------------------------------------------------------- */
 
-static void exit_unlink(JitExit *e, ptrdiff_t to_rx)
+static void exit_unlink(JitCpu *j, JitExit *e)
 {
-    emit_patch(e->site, to_rx, e->stub);
+    emit_patch(e->site, j->mem.rx - j->mem.rw, e->stub);
     e->to = NULL;
+    j->stats.unlinks++;
 }
 
 void jit_exit_link(JitExit *e, JitBlock *to)
@@ -234,15 +239,13 @@ void jit_exit_link(JitExit *e, JitBlock *to)
 void jit_cache_unlink_in(JitCpu *j, JitBlock *b)
 {
     for (JitExit *e = b->in; e; e = e->next_in) {
-        exit_unlink(e, j->mem.rx - j->mem.rw);
+        exit_unlink(j, e);
     }
     b->in = NULL;
 }
 
 static void block_unlink(JitCpu *j, JitBlock *b)
 {
-    ptrdiff_t to_rx = j->mem.rx - j->mem.rw;
-
     jit_cache_unlink_in(j, b);
     for (unsigned k = 0; k < b->exit_count; k++) {
         JitExit *e = &b->exits[k];
@@ -254,7 +257,7 @@ static void block_unlink(JitCpu *j, JitBlock *b)
                 p = &(*p)->next_in;
             }
             *p = e->next_in;
-            exit_unlink(e, to_rx);
+            exit_unlink(j, e);
         }
     }
 }

@@ -96,6 +96,7 @@ typedef struct JitSite {
 typedef struct JitStats {
     uint64_t blocks, insns, insns_c, code_bytes; /* translated; of those insns, with a C call */
     uint64_t calls_c, misses, crossings, mem_c, dispatches, links, entered, interp, invalidated, evictions, verified, sites;
+    uint64_t evicted, unlinks, unlinks_evicted; /* blocks; direct jumps taken back, those of them because a block was evicted */
 } JitStats;
 
 typedef const uint8_t *JitHelper(X86Cpu *cpu, void *arg, uint64_t val);
