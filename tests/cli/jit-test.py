@@ -4,6 +4,7 @@
 import os
 import re
 import select
+import socket
 import subprocess
 import time
 
@@ -136,6 +137,53 @@ def difference_is_reported():
     """verify=on on what it can run: no difference, and it did compare."""
     text = run_guest("long-basic", "jit,verify=on", "-d", "jit-stats")
     must(int(re.search(r"as the interpreter's: (\d+)", text)[1]) > 20, text)
+
+
+def thread_seconds(pid):
+    """Processor time of each vCPU's thread."""
+    times = {}
+    for task in os.listdir(f"/proc/{pid}/task"):
+        with open(f"/proc/{pid}/task/{task}/stat", encoding="ascii") as f:
+            name, fields = re.fullmatch(r"\d+ \((.*)\) (.*)", f.read().strip()).groups()
+        if name.startswith("CPU "):
+            times[int(name[4:].split("/")[0])] = sum(int(n) for n in fields.split()[11:13]) / os.sysconf("SC_CLK_TCK")
+    return times
+
+
+def ask(line, letter):
+    """Seconds until the guest has answered."""
+    start = time.monotonic()
+    line.sendall(letter)
+    must_be(line.recv(1), letter, "the answer")
+    return time.monotonic() - start
+
+
+@case
+def four_vcpus_give_way():
+    """Three spin, wait for a lock or halt; the fourth answers soon, and what waits with PAUSE or halts leaves the host's processors alone."""
+    here, there = socket.socketpair()
+    here.settimeout(20)
+    with here, there, subprocess.Popen([RHEA, "-accel", "jit", "-smp", "4", *PC, *EXIT, *guest("spin"), "-debugcon", "stdio",
+                                        "-chardev", f"socket,id=c,fd={there.fileno()}",
+                                        "-serial", "chardev:c"], pass_fds=[there.fileno()], stdin=subprocess.DEVNULL,
+                                       stdout=subprocess.PIPE) as process:
+        try:
+            ask(here, b".")
+            for letter, most in ((b"p", 0.8), (b"s", 1.1), (b"l", 1.1), (b"h", 0.1)):
+                ask(here, letter)
+                took = sorted(ask(here, b".") for _ in range(50))
+                before, start = thread_seconds(process.pid), time.monotonic()
+                time.sleep(0.4)
+                after, wall = thread_seconds(process.pid), time.monotonic() - start
+                used = [(after[n] - before[n]) / wall for n in (1, 2, 3)]
+                print(f"# {letter.decode()}: answers after {took[25] * 1e3:.1f} ms, at most {took[-1] * 1e3:.1f} ms; "
+                      f"the others use {' '.join(f'{u:.0%}' for u in used)} of a processor")
+                must(took[25] < 0.1 and took[-1] < 2, f"phase {letter}: answers took {took}")
+                must(max(used) < most, f"phase {letter}: others used {used}")
+            here.sendall(b"x")
+            must_be(process.wait(20), 33, "the end")
+        finally:
+            process.kill()
 
 
 @case
