@@ -3,7 +3,7 @@
  * Random programs of several blocks (engines-code.h) on the interpreter and on the translator, each in a process of its own: registers,
  * flags, vector and x87 state, memory and the exception at the end must be the same.
  *
- * In the environment: ROUNDS=n programs (default 1200) from number SEED=n on; ENGINES="a b": others than "interp jit".  A program that
+ * In the environment: ROUNDS=n programs (default 1000) from number SEED=n on; ENGINES="a b": others than "interp jit".  A program that
  * differs is printed.  Those that do not end in time are not compared.  DUMP=file writes program and memory to file-ENGINE.
  */
 #include "util/osdep.h"
@@ -243,7 +243,7 @@ TEST(random_programs)
     const char *rounds = getenv("ROUNDS"), *from = getenv("SEED"), *engines = getenv("ENGINES");
     char **names = g_strsplit(engines ? engines : "interp jit", " ", 2);
     uint64_t seed = from ? strtoull(from, NULL, 10) : 0;
-    unsigned left = rounds ? (unsigned)atoi(rounds) : 1200;
+    unsigned left = rounds ? (unsigned)atoi(rounds) : 1000;
     size_t bytes = 2 * BATCH * sizeof(Outcome);
     Outcome *out = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
     Totals t = { 0 };
