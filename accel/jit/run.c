@@ -71,7 +71,14 @@ static JitBlock *block_crossing(JitCpu *j, X86Cpu *cpu, uint64_t lin, const Code
     return b;
 }
 
-/* The block at an exact RIP, made if need be; NULL: an instruction that the interpreter must do.  May raise. */
+/*
+ * The block at an exact RIP, made if need be; NULL: an instruction that the interpreter must do.  May raise.
+ *
+ * mmu_protect_code() may serve a flush that somebody asked for, after which @page may be mapped there no more.  The block found here is
+ * then run once as if the request had come a moment later: who waits for the flush waits for write tags to go, and this is a page to
+ * fetch from; what a new view of memory or another vCPU's tables take away is told by events, which the next poll sees.  No way to the
+ * block is noted by its linear address: links stay in its page, jit_jumps is filled from the TLB alone.
+ */
 static JitBlock *block_at(JitCpu *j, X86Cpu *cpu, uint64_t lin)
 {
     CodePage page = mmu_fetch_page(cpu, lin);
