@@ -10,7 +10,7 @@
 #define FUNCTIONS 25000
 #define CODE_AREA 0x400000
 #define STRIDE 96
-#define LIMIT 100000000 /* ns; other work on the host may hold one call up, but not many */
+#define LIMIT 300000000 /* ns; other work on the host may hold one call up, but not many */
 #define LATE_ALLOWED 8
 
 guest_main:
