@@ -222,7 +222,8 @@ check-ui: all $(UI_GUESTS) | deps-test
 	@$(RUN_TESTS) ui
 check-boot: all guests guest-kernels | deps-test
 	@$(RUN_TESTS) boot
-check-kvm: all guests $(BENCH_GUESTS) $(BUILD)/tests/unit/kvm-routes-test guest-kernels | deps-test
+KVM_TESTS := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/unit/kvm-*-test.c))
+check-kvm: all guests $(BENCH_GUESTS) $(KVM_TESTS) guest-kernels | deps-test
 	@$(RUN_TESTS) kvm
 check-fuzz: asan
 	@$(RUN_TESTS) fuzz
