@@ -95,6 +95,7 @@ typedef struct JitSite {
 
 typedef struct JitStats {
     uint64_t blocks, insns, insns_c, code_bytes; /* translated; of those insns, with a C call */
+    int64_t translating; /* nanoseconds of the thread; with -d jit-stats only */
     uint64_t calls_c, misses, crossings, mem_c, dispatches, links, entered, interp, invalidated, evictions, verified, sites;
 } JitStats;
 
@@ -196,6 +197,7 @@ uint8_t jit_vec_allowed(const X86Cpu *cpu); /* LIVE_*: what guest code may use w
 
 /* stats.c */
 void jit_stats_call(JitCpu *j, const char *mnemonic);
+int64_t jit_stats_clock(void); /* nanoseconds that this thread has run */
 void jit_stats_print(JitCpu *j);
 
 /* verify.c */

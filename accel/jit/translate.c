@@ -393,12 +393,24 @@ static JitBlock *translate(JitCpu *j, uint64_t lin, const CodePage *page, const 
     return block_done(t);
 }
 
+static JitBlock *translate_timed(JitCpu *j, uint64_t lin, const CodePage *page, const CodePage *next)
+{
+    if (!log_on(LOG_JIT_STATS)) {
+        return translate(j, lin, page, next);
+    }
+    int64_t begin = jit_stats_clock();
+    JitBlock *b = translate(j, lin, page, next);
+
+    j->stats.translating += jit_stats_clock() - begin;
+    return b;
+}
+
 JitBlock *jit_translate(JitCpu *j, uint64_t lin, const CodePage *page)
 {
-    return translate(j, lin, page, NULL);
+    return translate_timed(j, lin, page, NULL);
 }
 
 JitBlock *jit_translate_crossing(JitCpu *j, uint64_t lin, const CodePage *page, const CodePage *next)
 {
-    return translate(j, lin, page, next);
+    return translate_timed(j, lin, page, next);
 }
