@@ -49,7 +49,16 @@ typedef struct HostOp {
 } HostOp;
 
 void emit_op(Emit *e, const HostOp *o);
-void emit_bytes(Emit *e, const void *bytes, unsigned len);
+static inline void emit_bytes(Emit *e, const void *bytes, unsigned len)
+{
+    if ((size_t)(e->end - e->p) < len) {
+        e->full = true;
+        return;
+    }
+    memcpy(e->p, bytes, len);
+    e->p += len;
+}
+
 #define EMIT(e, ...) emit_bytes((e), (const uint8_t[]){ __VA_ARGS__ }, sizeof((const uint8_t[]){ __VA_ARGS__ }))
 
 /* The usual ones; @w: 64-bit. */
