@@ -17,11 +17,10 @@ static unsigned table_index(const uint8_t *host)
 
 static void chunk_reset(JitCpu *j, JitChunk *c)
 {
-    size_t n = (size_t)(c - j->chunks), bytes = j->mem.size / (j->chunk_count + 1), at = (n + 1) * bytes, hot = bytes / 2, alt = bytes / 4;
+    size_t n = (size_t)(c - j->chunks), bytes = j->mem.size / (j->chunk_count + 1), at = (n + 1) * bytes, hot = bytes / 2;
 
     c->hot = (Emit){ .p = j->mem.rw + at, .end = j->mem.rw + at + hot, .to_rx = j->mem.rx - j->mem.rw };
-    c->alt = (Emit){ .p = j->mem.rw + at + hot, .end = j->mem.rw + at + hot + alt, .to_rx = j->mem.rx - j->mem.rw };
-    c->cold = (Emit){ .p = j->mem.rw + at + hot + alt, .end = j->mem.rw + at + bytes, .to_rx = j->mem.rx - j->mem.rw };
+    c->cold = (Emit){ .p = j->mem.rw + at + hot, .end = j->mem.rw + at + bytes, .to_rx = j->mem.rx - j->mem.rw };
     g_ptr_array_set_size(c->blocks, 0);
     g_ptr_array_set_size(c->slabs, 0);
     g_hash_table_remove_all(c->faults);
@@ -95,7 +94,7 @@ static bool has_room(const Emit *e)
 
 static bool chunk_has_room(const JitChunk *c)
 {
-    return has_room(&c->hot) && has_room(&c->alt) && has_room(&c->cold);
+    return has_room(&c->hot) && has_room(&c->cold);
 }
 
 static void chunk_evict(JitCpu *j, JitChunk *c)
@@ -244,9 +243,7 @@ static void block_unlink(JitCpu *j, JitBlock *b)
     ptrdiff_t to_rx = j->mem.rx - j->mem.rw;
 
     jit_cache_unlink_in(j, b);
-    for (unsigned k = 0; k < b->exit_count; k++) {
-        JitExit *e = &b->exits[k];
-
+    for (JitExit *e = b->exits; e; e = e->next) {
         if (e->to) {
             JitExit **p = &e->to->in;
 

@@ -80,6 +80,7 @@ void jit_stats_print(JitCpu *j)
                            t->misses, t->crossings, t->mem_c);
     g_string_append_printf(s, "  ways out: links made %" PRIu64 ", table misses %" PRIu64 ", entries from the run loop %" PRIu64 "\n",
                            t->links, t->dispatches, t->entered);
+    g_string_append_printf(s, "  ways to blocks without groups made: %" PRIu64 "\n", t->plain);
     g_string_append_printf(s, "  blocks dropped: written %" PRIu64 ", chunks evicted %" PRIu64 "\n", t->invalidated, t->evictions);
     g_string_append_printf(s, "  accesses that do without the page last reached: %" PRIu64 "\n", t->sites);
     if (j->verify) {
