@@ -2,10 +2,11 @@
 /*
  * Groups of memory accesses: same base register, or values that differ by constants (a stack pointer that is pushed and popped, a
  * pointer that is copied and stepped).  The first access of a group looks up the page for the range of all of them; when that lies
- * in one page, the rest need no look-up.  When it fails the block goes on in another one, which begins with that instruction and has no groups (a plain block).
+ * in one page, the rest need no look-up.  When it fails the block goes on in another one, which begins with that instruction and has no
+ * groups (a plain block).
  *
- * A group ends where a C function might change mappings.  A slow path that was taken while a group is open goes on in the plain block of the
- * next instruction for the same reason.  64-bit code only: elsewhere addresses wrap.
+ * A group ends where a C function might change mappings.  A slow path that was taken while a group is open goes on in the plain block of
+ * the next instruction for the same reason.  64-bit code only: elsewhere addresses wrap.
  */
 #include "util/osdep.h"
 #include "accel/jit/translate.h"
