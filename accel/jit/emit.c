@@ -3,54 +3,6 @@
 #include "util/osdep.h"
 #include "accel/jit/emit.h"
 
-#define LONGEST 24 /* bytes of an instruction, and some */
-
-/* Room for one instruction: where it goes; NULL: there is none. */
-static uint8_t *emit_room(Emit *e)
-{
-    if (G_UNLIKELY(e->end - e->p < LONGEST)) {
-        e->full = true;
-        return NULL;
-    }
-    return e->p;
-}
-
-/* The put functions write at @p and return where they ended. */
-static uint8_t *put32(uint8_t *p, uint32_t v)
-{
-    st_le32(p, v);
-    return p + 4;
-}
-
-static uint8_t *put_modrm_mem(uint8_t *p, unsigned reg, HostMem m)
-{
-    unsigned base = m.base & 7u, r = (reg & 7u) << 3, index = m.index == H_NONE ? 4u : m.index & 7u;
-
-    if (m.base == H_NONE) { /* [index << scale + disp32] */
-        *p++ = (uint8_t)(0x04 | r);
-        *p++ = (uint8_t)((unsigned)m.scale << 6 | index << 3 | 5);
-        return put32(p, (uint32_t)m.disp);
-    }
-    unsigned mod = m.disp == 0 && base != 5 ? 0 : m.disp == (int8_t)m.disp ? 1 : 2;
-
-    if (m.index != H_NONE || base == 4) {
-        *p++ = (uint8_t)(mod << 6 | r | 4);
-        *p++ = (uint8_t)((unsigned)m.scale << 6 | index << 3 | base);
-    } else {
-        *p++ = (uint8_t)(mod << 6 | r | base);
-    }
-    if (mod == 1) {
-        *p++ = (uint8_t)m.disp;
-    }
-    return mod == 2 ? put32(p, (uint32_t)m.disp) : p;
-}
-
-/* REX.R, X and B of these operands. */
-static unsigned rex_of(unsigned reg, HostMem m)
-{
-    return (reg > 7 ? 4u : 0) | (m.index != H_NONE && m.index > 7 ? 2u : 0) | (m.base != H_NONE && m.base > 7 ? 1u : 0);
-}
-
 static uint8_t *put_vex(uint8_t *p, const HostOp *o, unsigned rex)
 {
     unsigned pp = o->opsize16 ? 1 : o->rep == 0xf3 ? 2 : o->rep == 0xf2 ? 3 : 0;
@@ -108,9 +60,9 @@ void emit_op(Emit *e, const HostOp *o)
         p = put_prefixes(p, o, r > 7);
         *p++ = (uint8_t)(o->opcode + (r & 7));
     } else if (o->is_mem) {
-        p = put_prefixes(p, o, rex_of(o->reg, o->mem));
+        p = put_prefixes(p, o, emit_rex_of(o->reg, o->mem));
         *p++ = o->opcode;
-        p = put_modrm_mem(p, o->reg, o->mem);
+        p = emit_put_mem(p, o->reg, o->mem);
     } else {
         p = put_prefixes(p, o, (o->reg > 7 ? 4u : 0) | (o->rm > 7));
         *p++ = o->opcode;
@@ -120,34 +72,15 @@ void emit_op(Emit *e, const HostOp *o)
     e->p = p + o->imm_len;
 }
 
-static uint8_t *put_rex(uint8_t *p, unsigned rex)
-{
-    if (rex) {
-        *p++ = (uint8_t)(0x40 | rex);
-    }
-    return p;
-}
-
 void emit_rr(Emit *e, uint8_t opcode, unsigned reg, unsigned rm, bool w)
 {
     uint8_t *p = emit_room(e);
 
     if (p) {
-        p = put_rex(p, (w ? 8u : 0) | (reg > 7 ? 4u : 0) | (rm > 7));
+        p = emit_put_rex(p, (w ? 8u : 0) | (reg > 7 ? 4u : 0) | (rm > 7));
         *p++ = opcode;
         *p++ = (uint8_t)(0xc0 | (reg & 7) << 3 | (rm & 7));
         e->p = p;
-    }
-}
-
-void emit_rm(Emit *e, uint8_t opcode, unsigned reg, HostMem m, bool w)
-{
-    uint8_t *p = emit_room(e);
-
-    if (p) {
-        p = put_rex(p, (w ? 8u : 0) | rex_of(reg, m));
-        *p++ = opcode;
-        e->p = put_modrm_mem(p, reg, m);
     }
 }
 
@@ -182,7 +115,7 @@ void emit_mov_imm(Emit *e, unsigned reg, uint64_t v)
     if (!p) {
         return;
     }
-    p = put_rex(p, (sign || wide ? 8u : 0) | (reg > 7));
+    p = emit_put_rex(p, (sign || wide ? 8u : 0) | (reg > 7));
     if (sign) {
         *p++ = 0xc7;
         *p++ = (uint8_t)(0xc0 | (reg & 7));

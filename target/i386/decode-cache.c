@@ -10,7 +10,7 @@
 #include "util/osdep.h"
 #include "target/i386/decode-int.h"
 
-#define FORMS 4096 /* a power of two */
+#define FORM_BITS 12 /* places, of two forms */
 
 /* Bytes of an instruction as two words. */
 typedef struct FormBytes {
@@ -31,7 +31,7 @@ typedef struct DecodeForm {
 
 typedef struct DecodeCache {
     uint64_t has_modrm[2][4]; /* by opcode: of map 0 and map 1 */
-    DecodeForm forms[FORMS];
+    DecodeForm forms[1 << FORM_BITS][2]; /* the newer one first */
 } DecodeCache;
 
 static bool bit_of(const uint64_t *bits, uint8_t n)
@@ -77,12 +77,13 @@ static FormBytes byte_range(unsigned from, unsigned to)
     return m;
 }
 
-static DecodeForm *form_at(DecodeCache *c, const FormBytes *bytes, uint32_t mode)
+/* The place of a form: two of them. */
+static DecodeForm *form_place(DecodeCache *c, const FormBytes *bytes, uint32_t mode)
 {
     unsigned n = form_length(c, (const uint8_t *)bytes->w, mode & MODE_CODE64);
-    uint64_t h = ((bytes->w[0] & low_bytes(n)) ^ (uint64_t)mode << 40) * 0x9e3779b97f4a7c15u;
+    uint64_t h = ((bytes->w[0] & low_bytes(n)) ^ (uint64_t)mode << 56) * 0x9e3779b97f4a7c15u;
 
-    return &c->forms[h >> 40 & (FORMS - 1)];
+    return c->forms[h >> (64 - FORM_BITS)];
 }
 
 static bool form_is(const DecodeForm *f, const FormBytes *bytes, uint32_t mode)
@@ -142,8 +143,9 @@ bool decode_cache_find(X86Cpu *cpu, const uint8_t *bytes, unsigned len, uint16_t
     } else {
         memcpy(b.w, bytes, len);
     }
-    const DecodeForm *f = form_at(cpu->decode_cache, &b, cpu->mode);
+    const DecodeForm *f = form_place(cpu->decode_cache, &b, cpu->mode);
 
+    f += !form_is(f, &b, cpu->mode);
     return form_is(f, &b, cpu->mode) && f->insn.len <= len && form_apply(f, &b, off, i, d);
 }
 
@@ -221,18 +223,23 @@ static bool number_length(unsigned n)
 
 void decode_cache_add(X86Cpu *cpu, const Insn *i, const Decoded *d)
 {
+    DecodeForm f = { .mode = cpu->mode, .length = byte_range(0, i->len), .insn = *i, .full = *d };
     FormBytes b;
-    DecodeForm *f;
 
+    memcpy(b.w, i->bytes, sizeof(b));
+    f.rel = d->nops && d->op[0].kind == OPND_REL && i->disp == (int64_t)i->imm + i->off + i->len;
+    f.known = (number_length(d->imm_len) && (form_make(cpu, &f, &b, true, true) || form_make(cpu, &f, &b, true, false))) ||
+              form_make(cpu, &f, &b, false, false);
+    if (!f.known) {
+        return;
+    }
     if (!cpu->decode_cache) {
         cpu->decode_cache = cache_new();
     }
-    memcpy(b.w, i->bytes, sizeof(b));
-    f = form_at(cpu->decode_cache, &b, cpu->mode);
-    *f = (DecodeForm){ .mode = cpu->mode, .length = byte_range(0, i->len), .insn = *i, .full = *d };
-    f->rel = d->nops && d->op[0].kind == OPND_REL && i->disp == (int64_t)i->imm + i->off + i->len;
-    f->known = (number_length(d->imm_len) && (form_make(cpu, f, &b, true, true) || form_make(cpu, f, &b, true, false))) ||
-               form_make(cpu, f, &b, false, false);
+    DecodeForm *place = form_place(cpu->decode_cache, &b, cpu->mode);
+
+    place[1] = place[0];
+    place[0] = f;
 }
 
 void decode_forget(X86Cpu *cpu)

@@ -16,8 +16,8 @@ typedef enum OperandKind {
 typedef enum OperandPlace { PLACE_OTHER, PLACE_REG, PLACE_RM, PLACE_VVVV } OperandPlace;
 
 typedef struct Operand {
-    OperandKind kind;
-    OperandPlace place;
+    OperandKind kind : 8;
+    OperandPlace place : 8;
     uint8_t reg;   /* GPR: byte offset into regs; others: plain number */
     uint16_t size; /* bytes */
     bool read, write;
