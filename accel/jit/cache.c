@@ -128,11 +128,12 @@ void jit_cache_flush(JitCpu *j)
 
 /* --- look-up ----------------------------------------------------------------------------------------------------- */
 
+/* Neighbours in a page are neighbours there: who asks for one asks for the others too. */
 static JitBlock **bucket_of(JitCpu *j, const uint8_t *host, uint32_t mode)
 {
-    uint64_t h = ((uintptr_t)host ^ (uint64_t)mode << 48) * 0x9e3779b97f4a7c15u;
+    uint64_t page = ((uintptr_t)host >> 12 ^ (uint64_t)mode << 48) * 0x9e3779b97f4a7c15u;
 
-    return &j->hash[h >> (64 - JIT_HASH_BITS)];
+    return &j->hash[(page >> (64 - JIT_HASH_BITS)) ^ ((uintptr_t)host >> 1 & 0x7ff)];
 }
 
 JitBlock *jit_cache_find(JitCpu *j, const uint8_t *host, uint32_t mode)
