@@ -76,7 +76,7 @@ void jit_cache_destroy(JitCpu *j)
 
 void *jit_cache_alloc(JitChunk *c, size_t bytes)
 {
-    bytes = align_up(bytes, 16);
+    bytes = align_up(bytes, 8);
     if (c->slab_used + bytes > SLAB_BYTES) {
         g_ptr_array_add(c->slabs, g_malloc(SLAB_BYTES));
         c->slab_used = 0;

@@ -54,16 +54,17 @@ typedef struct JitExit {
 
 /* What the out-of-line part of an instruction needs: it is run by its C function then. */
 typedef struct JitSlot {
-    Insn insn;
     JitBlock *block;
+    const Insn *insn;            /* NULL: not needed yet, insn_begin() makes it */
     const uint8_t *retry, *done; /* where generated code goes on; done NULL: in the plain block of the next instruction */
+    uint16_t off;                /* in the page */
     uint8_t size, acc;           /* of the access that missed */
     uint8_t vec_retry, vec_done; /* LIVE_*: what must be in the host's registers there */
     /* The first of a group: all that the group reaches, and the way to the plain block of this instruction. */
     bool group_write;
     uint16_t group_size, group_before; /* bytes; how far the access is from the lowest of them */
     JitExit *plain;
-    const char *mnemonic;
+    uint8_t bytes[15];           /* the instruction, or what of it was decoded */
 } JitSlot;
 
 struct JitBlock {

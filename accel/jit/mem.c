@@ -92,7 +92,8 @@ JitSlot *jit_slot(JitTr *t, JitInsn *j)
 {
     JitSlot *s = jit_cache_alloc(t->chunk, sizeof(JitSlot));
 
-    *s = (JitSlot){ .insn = j->i, .block = t->b, .mnemonic = j->d.mnemonic, .vec_retry = t->vec };
+    *s = (JitSlot){ .block = t->b, .off = j->i.off, .vec_retry = t->vec };
+    memcpy(s->bytes, j->i.bytes, sizeof(s->bytes));
     g_assert(t->slot_count < G_N_ELEMENTS(t->slots));
     t->slots[t->slot_count++] = s;
     return s;

@@ -211,7 +211,7 @@ static const uint8_t *vec_resume(X86Cpu *cpu, const uint8_t *code, uint8_t bits)
 
 static const uint8_t *insn_done(X86Cpu *cpu, JitSlot *s)
 {
-    uint8_t fl = s->insn.flags;
+    uint8_t fl = s->insn->flags;
 
     cpu->insn = NULL;
     if (G_UNLIKELY(cpu->smc)) {
@@ -220,17 +220,17 @@ static const uint8_t *insn_done(X86Cpu *cpu, JitSlot *s)
     }
     if (fl & (INSN_BRANCH | INSN_END)) {
         if (!(fl & INSN_BRANCH)) {
-            cpu->regs[R_RIP] = insn_next_rip(cpu, &s->insn);
+            cpu->regs[R_RIP] = insn_next_rip(cpu, s->insn);
         }
         return next_code(cpu);
     }
     if (G_UNLIKELY(cpu->dbg_hits || s->block->dead || (s->vec_done && (s->vec_done & ~jit_vec_allowed(cpu))))) {
         jit_of(cpu)->left_early = true;
-        cpu->regs[R_RIP] = insn_next_rip(cpu, &s->insn);
+        cpu->regs[R_RIP] = insn_next_rip(cpu, s->insn);
         return next_code(cpu);
     }
     if (!s->done) {
-        cpu->regs[R_RIP] = insn_next_rip(cpu, &s->insn);
+        cpu->regs[R_RIP] = insn_next_rip(cpu, s->insn);
         return next_plain(cpu);
     }
     flags_to_memory(cpu);
@@ -238,11 +238,26 @@ static const uint8_t *insn_done(X86Cpu *cpu, JitSlot *s)
     return vec_resume(cpu, s->done, s->vec_done);
 }
 
+/* The instruction that is run by C now.  Few slots are ever used, so each decodes its own when it is. */
+static const Insn *insn_begin(X86Cpu *cpu, JitSlot *s)
+{
+    if (!s->insn) {
+        JitCpu *j = jit_of(cpu);
+        Insn *i = jit_cache_alloc(&j->chunks[j->chunk], sizeof(*i)); /* the newest, which outlives that of the slot */
+
+        decode_insn(cpu, s->bytes, sizeof(s->bytes), s->off, i);
+        s->insn = i;
+    }
+    cpu->insn = s->insn;
+    cpu->insn_end = cpu->insn + 1;
+    return s->insn;
+}
+
 static const uint8_t *insn_run(X86Cpu *cpu, JitSlot *s)
 {
-    cpu->insn = &s->insn;
-    cpu->insn_end = cpu->insn + 1;
-    s->insn.fn(cpu, &s->insn);
+    const Insn *i = insn_begin(cpu, s);
+
+    i->fn(cpu, i);
     return insn_done(cpu, s);
 }
 
@@ -253,7 +268,11 @@ const uint8_t *jit_help_call(X86Cpu *cpu, void *arg, uint64_t val)
 
     jit_of(cpu)->stats.calls_c++;
     if (G_UNLIKELY(log_on(LOG_JIT_STATS))) {
-        jit_stats_call(jit_of(cpu), s->mnemonic);
+        Insn i;
+        Decoded d;
+
+        decode_insn_full(cpu, s->bytes, sizeof(s->bytes), s->off, &i, &d);
+        jit_stats_call(jit_of(cpu), d.mnemonic);
     }
     return insn_run(cpu, s);
 }
@@ -264,26 +283,31 @@ const uint8_t *jit_help_call(X86Cpu *cpu, void *arg, uint64_t val)
  */
 static bool miss_again(JitCpu *j, JitSlot *s)
 {
-    bool other = j->missed.slot != s && j->missed.block == s->block && j->missed.off == s->insn.off;
+    bool other = j->missed.slot != s && j->missed.block == s->block && j->missed.off == s->off;
 
     j->missed.slot = s;
     j->missed.block = other ? NULL : s->block;
-    j->missed.off = s->insn.off;
+    j->missed.off = s->off;
     return other;
+}
+
+static bool canonical(const X86Cpu *cpu, uint64_t lin)
+{
+    return !(cpu->mode & MODE_CODE64) || (uint64_t)((int64_t)(lin << 16) >> 16) == lin;
 }
 
 /*
  * The access of @s, at @lin, is made possible in the TLB if it lies in one page, and raises if it must.  Then: does the TLB have all @size
- * bytes at @all, for @write?
+ * bytes at @all, for @write?  No segment is looked at, so addresses that are not canonical, #GP or #SS, are for the C function.
  */
 static bool tlb_fill(X86Cpu *cpu, const JitSlot *s, uint64_t lin, uint64_t all, unsigned size, bool write)
 {
-    if (((all ^ (all + size - 1)) & ~(uint64_t)0xfff) || cpu->tlb_way == TLB_USER_AC) {
+    if (((all ^ (all + size - 1)) & ~(uint64_t)0xfff) || !canonical(cpu, lin) || cpu->tlb_way == TLB_USER_AC) {
         return false;
     }
-    cpu->insn = &s->insn;
+    cpu->regs[R_RIP] += s->off; /* exact, should it raise */
     mem_probe(cpu, lin, s->size, s->acc);
-    cpu->insn = NULL;
+    cpu->regs[R_RIP] -= s->off;
     const TlbEntry *e = tlb_entry(cpu, all);
 
     return tlb_hit(write ? e->write : e->read, all, size);
@@ -343,14 +367,14 @@ const uint8_t *jit_help_group(X86Cpu *cpu, void *arg, uint64_t lowest)
     unsigned evictions = j->evictions;
     bool dead = from->dead;
 
-    cpu->regs[R_RIP] += s->insn.off;
+    cpu->regs[R_RIP] += s->off;
     JitBlock *b = jit_next(j, cpu, JIT_PLAIN); /* whatever events wait: the instruction must get done */
 
     if (!b) {
         return NULL;
     }
     j->stats.plain++;
-    if (!dead && j->evictions == evictions && !s->plain->to && b->host == from->host - ((uintptr_t)from->host & 0xfff) + s->insn.off) {
+    if (!dead && j->evictions == evictions && !s->plain->to && b->host == from->host - ((uintptr_t)from->host & 0xfff) + s->off) {
         exit_to(j, s->plain, b);
     }
     return b->code;
@@ -424,8 +448,8 @@ const uint8_t *jit_help_call_finish(X86Cpu *cpu, void *arg, uint64_t target)
 {
     JitSlot *s = arg;
 
-    cpu->insn = &s->insn;
-    if ((cpu->mode & MODE_CODE64) && (uint64_t)((int64_t)(target << 16) >> 16) != target) {
+    insn_begin(cpu, s);
+    if (!canonical(cpu, target)) {
         x86_raise_gp0(cpu);
     }
     cpu->insn = NULL;
