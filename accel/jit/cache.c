@@ -17,11 +17,10 @@ static unsigned table_index(const uint8_t *host)
 
 static void chunk_reset(JitCpu *j, JitChunk *c)
 {
-    size_t n = (size_t)(c - j->chunks), bytes = j->mem.size / (j->chunk_count + 1), at = (n + 1) * bytes, hot = bytes / 2, alt = bytes / 4;
+    size_t n = (size_t)(c - j->chunks), bytes = j->mem.size / (j->chunk_count + 1), at = (n + 1) * bytes, hot = bytes / 2;
 
     c->hot = (Emit){ .p = j->mem.rw + at, .end = j->mem.rw + at + hot, .to_rx = j->mem.rx - j->mem.rw };
-    c->alt = (Emit){ .p = j->mem.rw + at + hot, .end = j->mem.rw + at + hot + alt, .to_rx = j->mem.rx - j->mem.rw };
-    c->cold = (Emit){ .p = j->mem.rw + at + hot + alt, .end = j->mem.rw + at + bytes, .to_rx = j->mem.rx - j->mem.rw };
+    c->cold = (Emit){ .p = j->mem.rw + at + hot, .end = j->mem.rw + at + bytes, .to_rx = j->mem.rx - j->mem.rw };
     g_ptr_array_set_size(c->blocks, 0);
     g_ptr_array_set_size(c->slabs, 0);
     g_hash_table_remove_all(c->faults);
@@ -77,7 +76,7 @@ void jit_cache_destroy(JitCpu *j)
 
 void *jit_cache_alloc(JitChunk *c, size_t bytes)
 {
-    bytes = align_up(bytes, 16);
+    bytes = align_up(bytes, 8);
     if (c->slab_used + bytes > SLAB_BYTES) {
         g_ptr_array_add(c->slabs, g_malloc(SLAB_BYTES));
         c->slab_used = 0;
@@ -95,7 +94,7 @@ static bool has_room(const Emit *e)
 
 static bool chunk_has_room(const JitChunk *c)
 {
-    return has_room(&c->hot) && has_room(&c->alt) && has_room(&c->cold);
+    return has_room(&c->hot) && has_room(&c->cold);
 }
 
 static void chunk_evict(JitCpu *j, JitChunk *c)
@@ -133,11 +132,12 @@ void jit_cache_flush(JitCpu *j)
 
 /* --- look-up ----------------------------------------------------------------------------------------------------- */
 
+/* Neighbours in a page are neighbours there: who asks for one asks for the others too. */
 static JitBlock **bucket_of(JitCpu *j, const uint8_t *host, uint32_t mode)
 {
-    uint64_t h = ((uintptr_t)host ^ (uint64_t)mode << 48) * 0x9e3779b97f4a7c15u;
+    uint64_t page = ((uintptr_t)host >> 12 ^ (uint64_t)mode << 48) * 0x9e3779b97f4a7c15u;
 
-    return &j->hash[h >> (64 - JIT_HASH_BITS)];
+    return &j->hash[(page >> (64 - JIT_HASH_BITS)) ^ ((uintptr_t)host >> 1 & 0x7ff)];
 }
 
 JitBlock *jit_cache_find(JitCpu *j, const uint8_t *host, uint32_t mode)
@@ -247,9 +247,7 @@ void jit_cache_unlink_in(JitCpu *j, JitBlock *b)
 static void block_unlink(JitCpu *j, JitBlock *b)
 {
     jit_cache_unlink_in(j, b);
-    for (unsigned k = 0; k < b->exit_count; k++) {
-        JitExit *e = &b->exits[k];
-
+    for (JitExit *e = b->exits; e; e = e->next) {
         if (e->to) {
             JitExit **p = &e->to->in;
 

@@ -33,16 +33,26 @@ static void poll(JitTr *t, int64_t rel)
     emit_jmp(t->cold, t->jit->leave);
 }
 
-/* The jump whose displacement is at @site goes to @rel in this page. */
+/* The jump whose displacement is at @site goes to @rel in this page; until then to what is emitted next, out of line. */
+static JitExit *exit_new(JitTr *t, int64_t rel, uint8_t *site)
+{
+    JitExit *x = jit_cache_alloc(t->chunk, sizeof(*x));
+
+    *x = (JitExit){ .from = t->b, .next = t->b->exits, .page_off = (uint16_t)rel, .site = site, .stub = emit_rx(t->cold) };
+    t->b->exits = x;
+    emit_patch(site, t->e->to_rx, x->stub);
+    return x;
+}
+
 static void exit_in_page(JitTr *t, int64_t rel, uint8_t *site)
 {
-    JitExit *x = &t->exits[t->exit_count++]; /* moved into the block when that is complete: the stub names its place there */
+    exit_stub(t, exit_new(t, rel, site));
+}
 
-    x->page_off = (uint16_t)rel;
-    x->site = site;
-    x->stub = emit_rx(t->cold);
-    emit_patch(x->site, t->e->to_rx, x->stub);
-    exit_stub(t, &t->b->exits[t->exit_count - 1]);
+void jit_exit_plain(JitTr *t, JitInsn *j, JitSlot *s)
+{
+    s->plain = exit_new(t, j->i.off, emit_jmp_later(t->cold));
+    jit_cold_jump(t, s, t->jit->group_slow);
 }
 
 bool jit_exit_if(JitTr *t, JitInsn *j, unsigned cc)

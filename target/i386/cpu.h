@@ -224,6 +224,7 @@ struct X86Cpu {
     /* --- the rest --- */
     const struct CpuModel *model;
     uint32_t feat[32];      /* CPUID feature words, see cpuid.h */
+    struct DecodeCache *decode_cache; /* NULL: none yet */
     uint64_t a20_mask, phys_mask; /* address bits that exist */
     TlbWay tlb_ways[TLB_COUNT]; /* tables of the current address space */
     struct TlbSet *tlb_set; /* all address spaces: tlb.h */
