@@ -87,10 +87,14 @@ typedef struct JitChunk {
     size_t slab_used;
 } JitChunk;
 
+/* How an access looks for its page: the one reached last; the last even and the last odd one; in the TLB at once. */
+typedef enum { SITE_PAGE, SITE_PAIR, SITE_TLB } JitSiteWay;
+
 /* An instruction, by its bytes' host address, and how often it was caught missing.  Two of one place: the older one is forgotten. */
 typedef struct JitSite {
     const uint8_t *insn;
-    unsigned samples;
+    JitSiteWay way;
+    unsigned samples;        /* since it looks that way */
 } JitSite;
 
 typedef struct JitStats {
@@ -186,7 +190,7 @@ void jit_blocks(X86Cpu *cpu, JitCpu *j);
 /* sites.c */
 void jit_sites_init(JitCpu *j);
 void jit_site_sample(JitCpu *j, const JitSlot *slot); /* X86Cpu.jit_misses ran out at this access; may drop its block */
-bool jit_site_thrashes(JitCpu *j, const uint8_t *insn); /* look into the TLB at once */
+JitSiteWay jit_site_way(JitCpu *j, const uint8_t *insn);
 
 /* fault.c */
 void jit_fault_init(void); /* once: takes SIGFPE, SIGILL and SIGSEGV; what generated code did not raise goes to who had them before */

@@ -106,9 +106,10 @@ void jit_cold_jump(JitTr *t, const JitSlot *s, const uint8_t *thunk)
 
 /*
  * The page reached last, per base register: most accesses find it there and need no look-up.  Other places: absolute addresses,
- * FS and GS, RIP-relative ones and tables by where they are.
+ * FS and GS, RIP-relative ones and tables by where they are; and pairs, of the last even page and the last odd one, for SITE_PAIR.
  */
-enum { PAGE_SEG = 16, PAGE_RIP = 17, PAGE_RIPS = 4, PAGE_ABS = 21, PAGE_ABSES = 3 };
+enum { PAGE_SEG = 16, PAGE_RIP = 17, PAGE_RIPS = 4, PAGE_ABS = 21, PAGE_ABSES = 3, PAGE_PAIR = 24, PAGE_PAIRS = 2 };
+G_STATIC_ASSERT(PAGE_PAIR + 2 * PAGE_PAIRS == JIT_PAGES);
 
 static unsigned page_place(const JitInsn *j)
 {
@@ -226,6 +227,47 @@ static void look_up_tlb(JitTr *t, HostMem at, unsigned size, bool write)
     jit_kept_reload(t, e);
 }
 
+/*
+ * Two pages are remembered, and which one it is is no branch.  An aligned operand crosses no page; all others go out of line.  @size is a
+ * power of two.
+ */
+static void look_up_pair(JitTr *t, HostMem at, unsigned size, unsigned place, bool write)
+{
+    Emit *e = t->e, *c = t->cold;
+    HostOp odd = { .opcode = 0xf7, .rm = S0, .imm_len = 4, .imm = { 0, 0x10 } };
+    HostOp outside = { .opcode = 0xf7, .w = true, .rm = S2, .imm_len = 4 };
+    HostOp if_odd = { .map = 1, .opcode = 0x45, .w = true, .is_mem = true };
+
+    st_le32(outside.imm, ~0xfffu | (size - 1));
+    address_to(e, S0, at);
+    emit_rm(e, 0x8b, S1, page_addend(place, write), true);
+    emit_rm(e, 0x8b, S2, page_tag(place, write), true);
+    emit_op(e, &odd);
+    if_odd.reg = S1;
+    if_odd.mem = page_addend(place + 1, write);
+    emit_op(e, &if_odd);
+    if_odd.reg = S2;
+    if_odd.mem = page_tag(place + 1, write);
+    emit_op(e, &if_odd);
+    emit_rr(e, 0x33, S2, S0, true);
+    emit_op(e, &outside);
+    emit_jcc(e, CC_NE, emit_rx(c));
+    jit_kept_reload(t, e);
+
+    address_and_page(c, at, size);
+    emit_op(c, &odd);
+    uint8_t *is_odd = emit_jcc_later(c, CC_NE);
+
+    emit_call(c, t->jit->page_thunks[place][write]);
+    uint8_t *both = emit_jmp_later(c);
+
+    emit_patch(is_odd, c->to_rx, emit_rx(c));
+    emit_call(c, t->jit->page_thunks[place + 1][write]);
+    emit_patch(both, c->to_rx, emit_rx(c));
+    jit_kept_reload(t, c);
+    emit_jcc(c, CC_E, emit_rx(e));
+}
+
 static void look_up_page(JitTr *t, HostMem at, unsigned size, unsigned place, bool write)
 {
     Emit *e = t->e, *c = t->cold;
@@ -249,12 +291,16 @@ static void look_up(JitTr *t, const JitInsn *j, HostMem at, unsigned size, unsig
                     const JitSlot *s)
 {
     Emit *c = t->cold;
+    const uint8_t *insn = t->page + j->i.off;
+    JitSiteWay way = jit_site_way(t->jit, insn);
 
     t->s1 = -1;
-    if (jit_site_thrashes(t->jit, t->page + j->i.off)) {
-        look_up_tlb(t, at, size, write);
-    } else {
+    if (way == SITE_PAGE) {
         look_up_page(t, at, size, place, write);
+    } else if (way == SITE_PAIR && !(size & (size - 1))) {
+        look_up_pair(t, at, size, PAGE_PAIR + 2 * ((uintptr_t)insn % PAGE_PAIRS), write);
+    } else {
+        look_up_tlb(t, at, size, write);
     }
     if (slow) {
         emit_jmp(c, slow);

@@ -130,7 +130,7 @@ typedef union VecReg {
 /* X86Cpu.vec_live.  LIVE_AVX comes with LIVE_SSE. */
 enum { LIVE_SSE = 1, LIVE_AVX = 2, LIVE_X87 = 4 /* MMX too */ };
 #define JIT_X87_NOTED (1u << 31)
-#define JIT_PAGES 24 /* X86Cpu.jit_pages */
+#define JIT_PAGES 28 /* X86Cpu.jit_pages */
 #define JIT_JUMPS 16384 /* X86Cpu.jit_jumps: a kernel and a program have some thousand places that returns and far jumps go to */
 
 struct CpuModel; /* models.h: family, features, caches */
