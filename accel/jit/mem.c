@@ -207,10 +207,9 @@ static void address_to(Emit *e, unsigned reg, HostMem at)
     }
 }
 
-/* The address to S0 and the page of its last byte to S2. */
-static void address_and_page(Emit *e, HostMem at, unsigned size)
+/* The page of the last byte, of the address in S0, to S2. */
+static void page_to(Emit *e, unsigned size)
 {
-    address_to(e, S0, at);
     emit_rm(e, 0x8d, S2, host_mem(S0, (int32_t)size - 1), true);
     emit_ri(e, 4, S2, -4096, true);
 }
@@ -220,7 +219,8 @@ static void look_up_tlb(JitTr *t, HostMem at, unsigned size, bool write)
 {
     Emit *e = t->e;
 
-    address_and_page(e, at, size);
+    address_to(e, S0, at);
+    page_to(e, size);
     tlb_compare(e, write, 0);
     emit_jcc(e, CC_NE, emit_rx(t->cold));
     emit_rm(e, 0x8b, S1, host_mem(S1, (int32_t)offsetof(TlbEntry, addend)), true);
@@ -254,7 +254,7 @@ static void look_up_pair(JitTr *t, HostMem at, unsigned size, unsigned place, bo
     emit_jcc(e, CC_NE, emit_rx(c));
     jit_kept_reload(t, e);
 
-    address_and_page(c, at, size);
+    page_to(c, size);
     emit_op(c, &odd);
     uint8_t *is_odd = emit_jcc_later(c, CC_NE);
 
@@ -277,7 +277,8 @@ static void look_up_page(JitTr *t, HostMem at, unsigned size, unsigned place, bo
     emit_ri(e, 7, S1, 4096 - (int32_t)size, true);
     emit_jcc(e, CC_A, emit_rx(c));
     emit_rm(e, 0x8b, S1, page_addend(place, write), true);
-    address_and_page(c, at, size);
+    address_to(c, S0, at);
+    page_to(c, size);
     emit_call(c, t->jit->page_thunks[place][write]);
     jit_kept_reload(t, c);
     emit_jcc(c, CC_E, emit_rx(e));

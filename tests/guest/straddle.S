@@ -68,7 +68,8 @@ walk:
     and %esi, %edx
     xor %esi, %edx
     shl $12, %edx
-    add (%rbx, %rdx), %rax
+    lea (%rbx, %rdx), %r15
+    add (%r15), %rax
     mov %eax, 8(%rbx, %rdx)
     dec %ecx
     jnz 1b
