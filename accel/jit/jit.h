@@ -33,9 +33,14 @@
 /* What the inline look-up of indirect branches compares: see jit_dispatch.c. */
 typedef struct JitEntry {
     const uint8_t *host; /* address of the guest's bytes */
-    const uint8_t *code;
+    const uint8_t *code; /* JitBlock.polling */
 } JitEntry;
 #define JIT_ENTRY_SHIFT 4
+
+static inline const uint8_t *jit_past_poll(const uint8_t *polling) /* a comparison and a jump */
+{
+    return polling + 14;
+}
 
 typedef struct JitBlock JitBlock;
 
@@ -46,6 +51,7 @@ typedef struct JitExit {
     uint8_t *site;           /* its displacement, write mapping */
     const uint8_t *stub;
     uint16_t page_off;       /* of the target */
+    bool polls;              /* it is backwards: to where the target looks for events */
 } JitExit;
 
 /* What the out-of-line part of an instruction needs: it is run by its C function then. */
@@ -66,6 +72,7 @@ struct JitBlock {
     const uint8_t *checked;  /* those: where @code goes on when the second page is mapped */
     RamBlock *ram;
     uint64_t page_off;       /* of its page in @ram */
+    const uint8_t *polling;  /* looks for events, and goes on at @code */
     const uint8_t *code;
     uint32_t mode;
     uint16_t dep_lo, dep_hi; /* the bytes of the page that it depends on: its own, and those whose flag use it looked at */
@@ -129,6 +136,7 @@ typedef struct JitCpu {
     const uint8_t *vec_load[JIT_VEC_LOADS]; /* by LIVE_* bits; they go on at X86Cpu.jit_vec_to */
     const uint8_t *full[JIT_FULLS]; /* called */
     const uint8_t *smap[2];  /* called: the guard of user pages is there, is lifted; sys.c */
+    uint64_t salt_factor;    /* secret */
     unsigned epoch;          /* cpu->tlb_epoch, tlb_way that jit_pages is good for */
     uint32_t modes[2];       /* of supervisor and user when they ran last: that jit_jumps is good for */
     bool left_early;         /* a block was left before its end: verify.c cannot compare */

@@ -131,6 +131,16 @@ static HostMem page_addend(unsigned place, bool write)
     return host_mem(CPU, (int32_t)(offsetof(X86Cpu, jit_pages.addend) + (write * JIT_PAGES + place) * 8));
 }
 
+uint64_t jit_secret(void)
+{
+    uint64_t secret = 0;
+
+    if (getrandom(&secret, sizeof(secret), 0) != sizeof(secret)) {
+        secret = (uint64_t)g_get_monotonic_time() * 0x9e3779b97f4a7c15u;
+    }
+    return secret;
+}
+
 /*
  * The tag of an empty place is an address that is in no page of any guest: not canonical, and nobody but we knows which.  So "address -
  * tag is at most 4096 - size" is the whole test, without one for empty places.  Should a guest guess it, it finds @no_page there
@@ -139,12 +149,8 @@ static HostMem page_addend(unsigned place, bool write)
 void jit_pages_init(JitCpu *j)
 {
     X86Cpu *cpu = j->cpu;
-    uint64_t secret = 0;
+    uint64_t secret = (jit_secret() & 0x00fffffffffff000u) | 0x4a00000000000000u;
 
-    if (getrandom(&secret, sizeof(secret), 0) != sizeof(secret)) {
-        secret = (uint64_t)g_get_monotonic_time() * 0x9e3779b97f4a7c15u;
-    }
-    secret = (secret & 0x00fffffffffff000u) | 0x4a00000000000000u;
     j->no_page = g_malloc0(0x1000);
     for (unsigned k = 0; k < 2 * JIT_PAGES; k++) {
         cpu->jit_pages.tag[k / JIT_PAGES][k % JIT_PAGES] = secret;

@@ -151,7 +151,7 @@ struct X86Cpu {
      * tag and addend copied from the TLB.  Emptied when a C function that it called has changed tlb_epoch or tlb_way.
      */
     struct { uint64_t tag[2][JIT_PAGES], addend[2][JIT_PAGES]; } jit_pages;
-    uint64_t jit_salt;      /* valid entries of jit_jumps have this one */
+    uint64_t jit_salt;      /* valid entries of jit_jumps are made with this one */
     uint64_t jit_group[8];  /* addends of pages that the current block has looked up */
     uint64_t jit_insns;     /* executed, with -d jit-stats */
     uint64_t jit_tmp;       /* between two accesses of one instruction */
@@ -232,7 +232,7 @@ struct X86Cpu {
     atomic_uint tlb_acks;   /* flushes done for VCPU_EV_TLB */
     Vcpu vcpu;
     bool bsp;
-    struct { uint64_t lin, salt; const void *code; uint64_t pad; } jit_jumps[JIT_JUMPS] /* for generated code: where addresses go on */
+    struct { uint64_t key; const void *code; } jit_jumps[JIT_JUMPS] /* for generated code: where addresses (key ^ salt) go on */
         __attribute__((aligned(64)));
 };
 
