@@ -33,7 +33,7 @@ bool throttle_config_on(const ThrottleConfig *c);
 void throttle_config_print(const ThrottleConfig *c, GString *out);
 
 typedef struct ThrottleGroup ThrottleGroup;
-/* -object throttle-group: id=, and x-iops-total= and its kin or limits.iops-total=; lives to the end, or until all are dropped. */
+/* -object throttle-group: id= (there, no other object's), x-iops-total= and its kin or limits.iops-total=; lives until all are dropped. */
 bool throttle_group_add(struct KeyVal *kv, Error **errp);
 void throttle_group_drop_all(void);
 ThrottleGroup *throttle_group_find(const char *name); /* not referred to; NULL: there is none */

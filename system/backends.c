@@ -255,35 +255,59 @@ static bool backends_place_drive(MachineConfig *cfg, Drive *d, Error **errp)
     }
 }
 
-static bool backends_add_object(const char *text, Error **errp)
+static bool backends_add_typed_object(const char *type, KeyVal *kv, Error **errp)
+{
+    if (!strcmp(type, "secret")) {
+        return secret_add(kv, errp);
+    }
+    if (!strcmp(type, "throttle-group")) {
+        return throttle_group_add(kv, errp);
+    }
+    if (membackend_is_type(type)) {
+        return membackend_add(type, kv, errp);
+    }
+    if (tls_creds_is_type(type)) {
+        return tls_creds_add(type, kv, errp);
+    }
+    error_set(errp, "object type '%s' is not there; this version has secret, throttle-group, tls-creds-x509 and -anon, "
+              "memory-backend-ram, -file and -memfd", type);
+    return false;
+}
+
+/* @ids: those of all objects so far, of whatever type; they share one name space. */
+static bool backends_add_object(const char *text, GHashTable *ids, Error **errp)
 {
     KeyVal *kv = text[0] == '{' ? block_opts_from_json(text, errp) : keyval_parse(text, "qom-type", errp);
-    const char *type = kv ? keyval_get(kv, "qom-type") : NULL;
+    const char *type = kv ? keyval_get(kv, "qom-type") : NULL, *id = kv ? keyval_get(kv, "id") : NULL;
     bool ok = false;
-    if (type && !strcmp(type, "secret")) {
-        ok = secret_add(kv, errp);
-    } else if (type && !strcmp(type, "throttle-group")) {
-        ok = throttle_group_add(kv, errp);
-    } else if (type && membackend_is_type(type)) {
-        ok = membackend_add(type, kv, errp);
-    } else if (type && tls_creds_is_type(type)) {
-        ok = tls_creds_add(type, kv, errp);
+    if (kv && !type) {
+        error_set(errp, "the type is missing: -object TYPE,id=ID,...");
+    } else if (kv && (!id || !*id)) {
+        error_set(errp, "id= is missing: the name by which others refer to the object");
+    } else if (kv && g_hash_table_contains(ids, id)) {
+        error_set(errp, "there is an object '%s' already", id);
     } else if (kv) {
-        error_set(errp, "object type '%s' is not there; this version has secret, throttle-group, tls-creds-x509 and -anon, "
-                  "memory-backend-ram, -file and -memfd", type ? type : "");
+        g_hash_table_add(ids, g_strdup(id));
+        ok = backends_add_typed_object(type, kv, errp);
     }
     error_prepend(errp, "-object %s: ", type ? type : text);
     keyval_free(kv);
     return ok;
 }
 
+static bool backends_create_objects(const Options *o, Error **errp)
+{
+    GHashTable *ids = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
+    bool ok = true;
+    for (unsigned i = 0; i < o->objects->len && ok; i++) {
+        ok = backends_add_object(o->objects->pdata[i], ids, errp);
+    }
+    g_hash_table_destroy(ids);
+    return ok;
+}
+
 static bool backends_create_drives(Options *o, Error **errp)
 {
-    for (unsigned i = 0; i < o->objects->len; i++) {
-        if (!backends_add_object(o->objects->pdata[i], errp)) {
-            return false;
-        }
-    }
     for (unsigned i = 0; i < o->blockdevs->len; i++) {
         if (!blockdev_add(o->blockdevs->pdata[i], errp)) {
             error_prepend(errp, "-blockdev %s: ", (char *)o->blockdevs->pdata[i]);
@@ -348,7 +372,8 @@ bool backends_create(Options *o, Error **errp)
         !backends_create_monitors(o, false, errp)) {
         return false;
     }
-    return backends_create_drives(o, errp) && backends_default_drives(o, errp) && backends_create_qtest(o, errp);
+    return backends_create_objects(o, errp) && backends_create_drives(o, errp) &&
+           backends_default_drives(o, errp) && backends_create_qtest(o, errp);
 }
 
 /* Devices. */

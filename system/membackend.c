@@ -122,10 +122,8 @@ static bool membackend_keys(MemBackend *b, KeyVal *kv, uint64_t *size, Error **e
 static bool membackend_check(const MemBackend *b, uint64_t size, Error **errp)
 {
     const RamSource *s = &b->source;
-    if (!b->id || !size) {
-        error_set(errp, "a memory back end needs %s", b->id ? "size=" : "id=");
-    } else if (membackend_find(b->id)) {
-        error_set(errp, "there is an object '%s' already", b->id);
+    if (!size) {
+        error_set(errp, "a memory back end needs size=");
     } else if ((s->kind == RAM_FILE) != (b->path != NULL)) {
         error_set(errp, s->kind == RAM_FILE ? "mem-path= is missing: the file, or a folder for one"
                                             : "mem-path= is for memory-backend-file");

@@ -14,7 +14,7 @@ typedef struct MemBackend MemBackend;
 
 /* Is "memory-backend-..." one of ours? */
 bool membackend_is_type(const char *type);
-/* From the keys of -object; the memory is there when it returns. */
+/* From the keys of -object, of which id= is there and no other object's; the memory is there when it returns. */
 bool membackend_add(const char *type, KeyVal *kv, Error **errp);
 MemBackend *membackend_find(const char *id); /* NULL: none */
 /* For one user; false: it has one already, or there is no such back end. */

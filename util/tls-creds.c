@@ -316,14 +316,6 @@ bool tls_creds_add(const char *type, KeyVal *kv, Error **errp)
     if (!keyval_get_bool(kv, "verify-peer", &verify, errp) || !keyval_finish(kv, type, anon ? anon_keys : x509_keys, errp)) {
         return false;
     }
-    if (!id || !*id) {
-        error_set(errp, "an id= is missing");
-        return false;
-    }
-    if (tls_creds_find(id)) {
-        error_set(errp, "there are TLS credentials '%s' already", id);
-        return false;
-    }
     if (!endpoint || strcmp(endpoint, "server")) { /* without a word, by the names of others, it is a client's */
         error_set(errp, "endpoint=%s: only servers take TLS credentials here; endpoint=server is wanted", endpoint ? endpoint : "client");
         return false;

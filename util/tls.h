@@ -18,9 +18,9 @@ typedef struct TlsSession TlsSession;
 
 bool tls_creds_is_type(const char *type);
 /*
- * @kv: id, endpoint=server, dir (x509: a folder with ca-cert.pem, server-cert.pem, server-key.pem and perhaps ca-crl.pem; either:
- * dh-params.pem), verify-peer (x509: clients must have a certificate of that CA; on unless switched off), passwordid (x509: the
- * secret with the key's password), priority (GnuTLS's words).  Leftover keys are an error.
+ * @kv: id (there, no other object's), endpoint=server, dir (x509: a folder with ca-cert.pem, server-cert.pem, server-key.pem and
+ * perhaps ca-crl.pem; either: dh-params.pem), verify-peer (x509: clients must have a certificate of that CA; on unless switched
+ * off), passwordid (x509: the secret with the key's password), priority (GnuTLS's words).  Leftover keys are an error.
  */
 bool tls_creds_add(const char *type, struct KeyVal *kv, Error **errp);
 /* Valid until tls_creds_clear(). */

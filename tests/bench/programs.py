@@ -7,7 +7,8 @@ import time
 
 from places import ROOT, Broken, Missing
 
-NATIVE_RUNS = 3
+# Of a run of some milliseconds the machine's noise is a large part: it is repeated within a round, so many times or for so long.
+RUNS_MOST, RUNS_SECONDS = 5, 0.4
 WHO = ("native", "qemu", "rhea")
 # group: title, the least geometric mean, and the least single value, of QEMU's time divided by Rhea's
 BARS = {
@@ -29,7 +30,7 @@ def geometric_mean(values):
 
 
 class Programs:
-    """A set of programs, measured in rounds: in every round each program runs once in each place, in an order that alternates."""
+    """A set of programs, measured in rounds: in every round each program runs in each place, in an order that alternates."""
 
     def __init__(self, chosen, copies, options, places):
         self.chosen, self.copies, self.options, self.places = chosen, copies, options, places
@@ -41,31 +42,40 @@ class Programs:
             self.notes[name].append(text)
             print(f"    {name}: {text}", flush=True)
 
+    def run_enough(self, name, size, who):
+        """A round's runs of a program in one place: with each number of copies in turn, more than once when they are short."""
+        spent = 0.0
+        for _ in range(RUNS_MOST):
+            for copies in self.copies:
+                spent += self.run_once(name, size, who, copies)
+            if spent >= RUNS_SECONDS * len(self.copies):
+                break
+
     def run_once(self, name, size, who, copies):
+        """Runs it, and keeps the run; its seconds, or infinity when there is no use in another one."""
         place = self.places[who]
         try:
             run = place.run(name, size, copies, self.options.limit)
         except Missing:
             self.note(name, f"cannot run on {who}")
-            return
+            return math.inf
         except (Broken, OSError) as error:
             self.note(name, f"BROKEN on {who}: {error}")
             place.close()  # a guest that hangs is started anew for the next program
-            return
+            return math.inf
         if self.checksums.setdefault(name, run.checksum) != run.checksum:
             self.note(name, f"BROKEN on {who}: checksum {run.checksum}, elsewhere {self.checksums[name]}")
-            return
+            return math.inf
         self.runs[name, who, copies].append(run)
+        return run.seconds
 
     def run_round(self, number):
         for index, (name, _, size) in enumerate(self.chosen):
             order = [who for who in ("native", "qemu", "rhea") if who in self.places]
             if (number + index) % 2:
                 order.reverse()
-            for copies in self.copies:
-                # The host is quick, so that its runs are short: more of them make up for it.
-                for who in order + ["native"] * (NATIVE_RUNS - 1):
-                    self.run_once(name, max(1, int(size * self.options.scale)), who, copies)
+            for who in order:
+                self.run_enough(name, max(1, int(size * self.options.scale)), who)
 
     def run(self, end):
         """The rounds, as many as there is time for until `end`; at least one."""

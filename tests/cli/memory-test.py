@@ -61,7 +61,9 @@ def all_memory_at_once():
     process.stdin.write(b"info status\n")  # is answered when the machine is there
     process.stdin.flush()
     while b"VM status" not in text:
-        text += os.read(process.stdout.fileno(), 4096)
+        part = os.read(process.stdout.fileno(), 4096)
+        must(part, f"it ended, and said {text!r}")
+        text += part
     with open(f"/proc/{process.pid}/status", encoding="ascii") as f:
         resident = sum(int(line.split()[1]) for line in f if line.startswith("VmRSS"))
     process.communicate(b"quit\n")

@@ -99,6 +99,15 @@ def not_there_yet():
 
 
 @case
+def objects_have_an_id_of_their_own():
+    memory = "memory-backend-ram,id=x,size=1M"
+    for kind in ("secret,data=a", "throttle-group,x-iops-total=5", "memory-backend-ram,size=1M", "tls-creds-anon,endpoint=server"):
+        fails("-object", kind, parts=["-object " + kind.split(",")[0], "id= is missing"])
+        fails("-object", memory, "-object", kind + ",id=x", parts=["an object 'x' already"])
+    fails("-object", "id=x", parts=["type is missing"])
+
+
+@case
 def accepted_without_effect():
     out = rhea(*NONE, "-no-user-config", "-nodefaults", "-nic", "none", "-net", "none", "-parallel", "none", "-sandbox",
                "off", "-msg", "timestamp=on", "-overcommit", "mem-lock=off", "-name", "guest=x,debug-threads=on",
