@@ -4,8 +4,9 @@
  *
  * Host registers: guest RAX, RCX, RDX, RBX, RBP, RSI, RDI, R8, R12, R13, R14 are themselves, guest RSP is in R15; guest R9, R10, R11
  * and R15 are in memory (X86Cpu.regs).  Host RSP points at X86Cpu, with a stack below it.  S0, S1, S2 are free for every
- * instruction.  Between instructions the guest's arithmetic flags are in the host's (fl_host), in cc_src as CC_FLAGS (fl_mem),
- * or both; where nobody will look at them (liveness) they may be in neither.  cc_op is CC_FLAGS all the time.
+ * instruction.  Between instructions the guest's arithmetic flags are in the host's (fl_host), in cc_src as LAHF and SETO AL make
+ * AX (fl_mem), or both; where nobody will look at them (liveness) they may be in neither.  cc_op is CC_FLAGS all the time, and the
+ * thunks between generated code and C make cc_src what C takes for that.
  *
  * A class of instructions is a table of JitRow, one row a mnemonic, and functions that emit.  Such a function either emits the
  * whole instruction and returns true, or emits nothing and returns false: then the instruction's C function is called.
@@ -139,6 +140,8 @@ void jit_flags_analyse(JitInsn *j);                     /* fl_* from the decoder
 void jit_flags_liveness(JitTr *t);
 void jit_flags_save(JitTr *t, Emit *e);                 /* host -> memory, whatever fl_* say */
 void jit_flags_restore(Emit *e);                        /* memory -> host; uses S2 */
+void jit_flags_to_c(Emit *e);                           /* cc_src as generated code has it -> CC_FLAGS; host's flags clobbered */
+void jit_flags_from_c(Emit *e);
 void jit_flags_before_clobber(JitTr *t, JitInsn *j);    /* @j is about to destroy the host's flags before it reads or sets the guest's */
 void jit_flags_for(JitTr *t, JitInsn *j);               /* the host's are what @j looks at */
 void jit_flags_after(JitTr *t, JitInsn *j);             /* @j's own host instruction has set them */
