@@ -221,7 +221,7 @@ static void page_to(Emit *e, unsigned size)
 }
 
 /* These leave the addend in S1, and go to out-of-line code that follows when it is not to be had. */
-static void look_up_tlb(JitTr *t, HostMem at, unsigned size, bool write)
+static void look_up_tlb(JitTr *t, HostMem at, unsigned size, unsigned place, bool write)
 {
     Emit *e = t->e;
 
@@ -230,14 +230,18 @@ static void look_up_tlb(JitTr *t, HostMem at, unsigned size, bool write)
     tlb_compare(e, write, 0);
     emit_jcc(e, CC_NE, emit_rx(t->cold));
     emit_rm(e, 0x8b, S1, host_mem(S1, (int32_t)offsetof(TlbEntry, addend)), true);
+    if (at.base != S0) { /* a field of something: others of it, by the same register, may look for the page last reached */
+        emit_rm(e, 0x89, S2, page_tag(place, write), true);
+        emit_rm(e, 0x89, S1, page_addend(place, write), true);
+    }
     jit_kept_reload(t, e);
 }
 
 /*
- * Two pages are remembered, and which one it is is no branch.  An aligned operand crosses no page; all others go out of line.  @size is a
- * power of two.
+ * Two pages are remembered, and which one it is is no branch.  An aligned operand crosses no page; all others go out of line.  The address
+ * is in S0, @size is a power of two.
  */
-static void look_up_pair(JitTr *t, HostMem at, unsigned size, unsigned place, bool write)
+static void look_up_pair(JitTr *t, unsigned size, unsigned place, bool write)
 {
     Emit *e = t->e, *c = t->cold;
     HostOp odd = { .opcode = 0xf7, .rm = S0, .imm_len = 4, .imm = { 0, 0x10 } };
@@ -245,7 +249,6 @@ static void look_up_pair(JitTr *t, HostMem at, unsigned size, unsigned place, bo
     HostOp if_odd = { .map = 1, .opcode = 0x45, .w = true, .is_mem = true };
 
     st_le32(outside.imm, ~0xfffu | (size - 1));
-    address_to(e, S0, at);
     emit_rm(e, 0x8b, S1, page_addend(place, write), true);
     emit_rm(e, 0x8b, S2, page_tag(place, write), true);
     emit_op(e, &odd);
@@ -304,10 +307,10 @@ static void look_up(JitTr *t, const JitInsn *j, HostMem at, unsigned size, unsig
     t->s1 = -1;
     if (way == SITE_PAGE) {
         look_up_page(t, at, size, place, write);
-    } else if (way == SITE_PAIR && !(size & (size - 1))) {
-        look_up_pair(t, at, size, PAGE_PAIR + 2 * ((uintptr_t)insn % PAGE_PAIRS), write);
+    } else if (way == SITE_PAIR && at.base == S0 && !(size & (size - 1))) { /* tables; fields of something are in many pages */
+        look_up_pair(t, size, PAGE_PAIR + 2 * ((uintptr_t)insn % PAGE_PAIRS), write);
     } else {
-        look_up_tlb(t, at, size, write);
+        look_up_tlb(t, at, size, place, write);
     }
     if (slow) {
         emit_jmp(c, slow);

@@ -69,8 +69,11 @@ walk:
     xor %esi, %edx
     shl $12, %edx
     lea (%rbx, %rdx), %r15
-    add (%r15), %rax
+    add (%rbx, %rdx), %rax
     mov %eax, 8(%rbx, %rdx)
+    cmp 8(%r15), %eax
+    jne 2f
     dec %ecx
     jnz 1b
     ret
+2:  FAIL
