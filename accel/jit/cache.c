@@ -39,6 +39,7 @@ bool jit_cache_init(JitCpu *j, size_t bytes, Error **errp)
     j->chunks = g_new0(JitChunk, count);
     j->hash = g_new0(JitBlock *, 1u << JIT_HASH_BITS);
     jit_pages_init(j);
+    j->salt_factor = jit_secret() | 1;
     jit_sites_init(j);
     for (unsigned n = 0; n < 2; n++) {
         j->pages[n] = g_hash_table_new(g_direct_hash, g_direct_equal);
@@ -217,7 +218,7 @@ const uint8_t *jit_cache_code(const X86Cpu *cpu, const uint8_t *host)
 
 void jit_cache_enter(JitCpu *j, JitBlock *b)
 {
-    j->cpu->jit_table[table_index(b->host)] = (JitEntry){ b->host, b->code };
+    j->cpu->jit_table[table_index(b->host)] = (JitEntry){ b->host, b->polling };
 }
 
 /* --- links ------------------------------------------------------------------------------------------------------- */
@@ -296,7 +297,7 @@ void jit_cache_drop(JitCpu *j, JitBlock *b)
     for (unsigned k = 0; k < JIT_MODES; k++) {
         JitEntry *e = j->tables[k].table ? &j->tables[k].table[table_index(b->host)] : NULL;
 
-        if (e && e->code == b->code) {
+        if (e && e->code == b->polling) {
             *e = (JitEntry){ NULL, NULL };
         }
     }

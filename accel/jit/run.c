@@ -105,6 +105,15 @@ static bool limit_ok(const X86Cpu *cpu, const JitBlock *b)
     return (cpu->mode & (MODE_CODE64 | MODE_FLAT)) || cpu->regs[R_RIP] + (b->dep_hi - b->dep_lo) <= cpu->seg[SEG_CS].limit;
 }
 
+/*
+ * What the keys of jit_jumps are made with: not canonical, so that an empty entry is no address's, and in a way that no guest knows, as
+ * two addresses under two salts may have the same key.
+ */
+static uint64_t salt_of(const JitCpu *j, uint64_t id)
+{
+    return (id * j->salt_factor & (UINT64_MAX >> 2)) | (uint64_t)1 << 62;
+}
+
 /* A C function may have changed what is mapped where, or the privilege, or dropped blocks: what was noted of them must go. */
 static void pages_check(JitCpu *j, X86Cpu *cpu)
 {
@@ -120,7 +129,7 @@ static void pages_check(JitCpu *j, X86Cpu *cpu)
         *mode = cpu->mode;
         j->dropped = false;
     }
-    cpu->jit_salt = tlb_code_id(cpu);
+    cpu->jit_salt = salt_of(j, tlb_code_id(cpu));
 }
 
 /* Where to go on at an exact RIP; then regs[R_RIP] is the page's.  @plain: JIT_PLAIN or 0. */
@@ -353,7 +362,7 @@ const uint8_t *jit_help_mem(X86Cpu *cpu, void *arg, uint64_t lin)
 static void exit_to(JitCpu *j, JitExit *x, JitBlock *b)
 {
     jit_exit_link(x, b);
-    emit_patch(x->site, j->mem.rx - j->mem.rw, b->code);
+    emit_patch(x->site, j->mem.rx - j->mem.rw, x->polls ? b->polling : b->code);
 }
 
 /* A group has no page, which would begin at @lowest: with the help of the TLB, or without groups. */
@@ -482,7 +491,7 @@ void jit_blocks(X86Cpu *cpu, JitCpu *j)
         j->stats.entered++;
         jit_fault_thread(j);
         if (code) {
-            j->enter(cpu, code);
+            j->enter(cpu, jit_past_poll(code)); /* events that wait may be such as cannot be taken now */
         } else if (G_UNLIKELY(j->verify)) {
             jit_verify(j, b);
         } else {
