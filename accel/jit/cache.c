@@ -225,16 +225,39 @@ void jit_cache_enter(JitCpu *j, JitBlock *b)
 
 static void exit_unlink(JitCpu *j, JitExit *e)
 {
-    emit_patch(e->site, j->mem.rx - j->mem.rw, e->stub);
+    if (e->key) {
+        st_le64(e->key, 0);
+    } else {
+        emit_patch(e->site, j->mem.rx - j->mem.rw, e->stub);
+    }
     e->to = NULL;
     j->stats.unlinks++;
 }
 
-void jit_exit_link(JitExit *e, JitBlock *to)
+static void exit_leave(JitExit *e)
 {
-    e->to = to;
-    e->next_in = to->in;
-    to->in = e;
+    JitExit **p = &e->to->in;
+
+    while (*p != e) {
+        p = &(*p)->next_in;
+    }
+    *p = e->next_in;
+}
+
+void jit_exit_link(JitCpu *j, JitExit *e, JitBlock *to, uint64_t key)
+{
+    if (e->to != to) {
+        if (e->to) {
+            exit_leave(e);
+        }
+        e->to = to;
+        e->next_in = to->in;
+        to->in = e;
+        emit_patch(e->site, j->mem.rx - j->mem.rw, e->polls ? to->polling : to->code);
+    }
+    if (e->key) {
+        st_le64(e->key, key);
+    }
 }
 
 void jit_cache_unlink_in(JitCpu *j, JitBlock *b)
@@ -250,12 +273,7 @@ static void block_unlink(JitCpu *j, JitBlock *b)
     jit_cache_unlink_in(j, b);
     for (JitExit *e = b->exits; e; e = e->next) {
         if (e->to) {
-            JitExit **p = &e->to->in;
-
-            while (*p != e) {
-                p = &(*p)->next_in;
-            }
-            *p = e->next_in;
+            exit_leave(e);
             exit_unlink(j, e);
         }
     }

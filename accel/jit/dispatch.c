@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * Ways out of a block.  A target in the same page is a direct jump, patched once the block there exists: who runs this page has
- * the page mapped.  All other targets are looked for in a small table by linear address (X86Cpu.jit_jumps), whose keys are made with
- * a salt that changes when mappings, mode or blocks do; then, out of line, through the TLB's exec tag, which gives the host address of
- * the guest's bytes, and a table from such addresses to code.  Events are polled where blocks begin, by who comes from behind or by
- * a table.
+ * the page mapped.  Direct jumps to other pages carry a key that says whether they still go where they went.  All other targets
+ * are looked for in a small table by linear address (X86Cpu.jit_jumps), whose keys are made with a salt that changes when
+ * mappings, mode or blocks do; then, out of line, through the TLB's exec tag, which gives the host address of the guest's bytes,
+ * and a table from such addresses to code.  Events are polled where blocks begin, by who comes from behind or by a table.
  */
 #include "util/osdep.h"
 #include "accel/jit/translate.h"
@@ -45,7 +45,7 @@ static JitExit *exit_new(JitTr *t, int64_t rel, uint8_t *site, bool polls)
 {
     JitExit *x = jit_cache_alloc(t->chunk, sizeof(*x));
 
-    *x = (JitExit){ .from = t->b, .next = t->b->exits, .page_off = (uint16_t)rel, .polls = polls, .site = site,
+    *x = (JitExit){ .from = t->b, .next = t->b->exits, .rel = (int32_t)rel, .polls = polls, .site = site,
                     .stub = emit_rx(t->cold) };
     t->b->exits = x;
     emit_patch(site, t->e->to_rx, x->stub);
@@ -118,26 +118,27 @@ static void exit_to_loop(JitTr *t, const JitSlot *slot, const uint8_t *slow, int
     emit_jmp(e, t->jit->leave);
 }
 
-static void exit_by_table(JitTr *t, const JitSlot *slot, const uint8_t *slow, int32_t pop)
+/* Emits out-of-line code for when the table does not know the target in S0: returns where it is. */
+static const uint8_t *exit_unknown(JitTr *t, const JitSlot *slot, const uint8_t *slow, int32_t pop)
 {
-    Emit *e = t->e, *c = t->cold;
-    if (t->jit->verify) {
-        exit_to_loop(t, slot, slow, pop);
-        return;
-    }
-    const uint8_t *full = jit_full_thunk(t->jit, pop), *not_here = emit_rx(c); /* S0 is the target */
+    const uint8_t *full = jit_full_thunk(t->jit, pop), *at = emit_rx(t->cold);
 
     if (full) {
-        emit_call(c, full); /* comes back if it is not there */
+        emit_call(t->cold, full); /* comes back if it is not there */
     }
     if (slot) {
         jit_cold_jump(t, slot, slow);
     } else {
-        emit_jmp(c, t->jit->dispatch);
+        emit_jmp(t->cold, t->jit->dispatch);
     }
+    return at;
+}
+
+static void exit_look_up(const JitTr *t, Emit *e, const uint8_t *unknown, int32_t pop)
+{
     jump_entry(e, 0);
     emit_rm(e, 0x3b, S2, jump_field(JUMP_KEY, 0), true);
-    emit_jcc(e, CC_NE, not_here);
+    emit_jcc(e, CC_NE, unknown);
     if (pop) {
         emit_rm(e, 0x8d, G_SP, host_mem(G_SP, pop), jit_code64(t));
     }
@@ -146,25 +147,72 @@ static void exit_by_table(JitTr *t, const JitSlot *slot, const uint8_t *slow, in
     emit_jmp_mem(e, jump_field(JUMP_CODE, 0));
 }
 
+static void exit_by_table(JitTr *t, const JitSlot *slot, const uint8_t *slow, int32_t pop)
+{
+    if (t->jit->verify) {
+        exit_to_loop(t, slot, slow, pop);
+    } else {
+        exit_look_up(t, t->e, exit_unknown(t, slot, slow, pop), pop);
+    }
+}
+
+/* The address @rel behind the page's begin to S0. */
+static void target_to_s0(const JitTr *t, Emit *e, int64_t rel)
+{
+    if (rel == (int32_t)rel) {
+        emit_rm(e, 0x8b, S0, jit_reg_mem(R_RIP), true);
+        emit_rm(e, 0x8d, S0, host_mem(S0, (int32_t)rel), jit_code64(t));
+    } else {
+        emit_mov_imm(e, S0, (uint64_t)rel);
+        emit_rm(e, 0x03, S0, jit_reg_mem(R_RIP), jit_code64(t));
+    }
+}
+
+/*
+ * To another page.  The same page of code may be mapped at several addresses, and what is mapped @rel behind it may change: the jump
+ * carries the key under which it was linked, made of the address of this page and of the salt, which is another one when mappings, mode or
+ * blocks have changed.  Without a key that holds it goes by the table, and sometimes to be linked: two processes that share code would
+ * otherwise link it for ever.
+ */
+static void exit_far(JitTr *t, const JitInsn *j, int32_t rel)
+{
+    Emit *e = t->e, *c = t->cold;
+    const uint8_t *unknown = exit_unknown(t, NULL, NULL, 0);
+    HostOp count = { .opcode = 0x83, .reg = 5, .is_mem = true, .mem = JIT_FIELD(jit_relink), .imm_len = 1, .imm = { 1 } };
+    HostOp add = { .opcode = 0x81, .reg = 0, .w = jit_code64(t), .is_mem = true, .mem = jit_reg_mem(R_RIP), .imm_len = 4 };
+
+    st_le32(add.imm, (uint32_t)rel & ~0xfffu);
+    uint8_t *key = emit_mov_imm_later(e, S1);
+
+    emit_rm(e, 0x33, S1, jit_reg_mem(R_RIP), true);
+    emit_rm(e, 0x3b, S1, JIT_FIELD(jit_salt), true);
+    uint8_t *no_key = emit_jcc_later(e, CC_NE);
+
+    emit_op(e, &add);
+    JitExit *x = exit_new(t, rel, emit_jmp_later(e), rel <= j->i.off || !jit_code64(t)); /* 4 GiB are a circle: forwards for ever */
+
+    x->key = key;
+    exit_stub(t, x);
+    emit_patch(no_key, e->to_rx, emit_rx(c));
+    emit_op(c, &count);
+    emit_jcc(c, CC_S, x->stub);
+    target_to_s0(t, c, rel);
+    exit_look_up(t, c, unknown, 0);
+}
+
 void jit_exit_to(JitTr *t, JitInsn *j, int64_t rel, uint16_t live)
 {
-    bool in_page = jit_target_in_page(t, rel);
-
     if (live && !t->fl_mem) {
         jit_flags_save(t, t->e);
     }
-    if (!in_page || t->jit->verify) {
-        if (rel == (int32_t)rel) {
-            emit_rm(t->e, 0x8b, S0, jit_reg_mem(R_RIP), true);
-            emit_rm(t->e, 0x8d, S0, host_mem(S0, (int32_t)rel), jit_code64(t));
-        } else {
-            emit_mov_imm(t->e, S0, (uint64_t)rel);
-            emit_rm(t->e, 0x03, S0, jit_reg_mem(R_RIP), jit_code64(t));
-        }
+    if (t->jit->verify || rel != (int32_t)rel) {
+        target_to_s0(t, t->e, rel);
         exit_by_table(t, NULL, NULL, 0);
-        return;
+    } else if (jit_target_in_page(t, rel)) {
+        exit_in_page(t, j, rel, emit_jmp_later(t->e));
+    } else {
+        exit_far(t, j, (int32_t)rel);
     }
-    exit_in_page(t, j, rel, emit_jmp_later(t->e));
 }
 
 void jit_exit_indirect(JitTr *t, const JitSlot *slot, const uint8_t *slow, int32_t pop)

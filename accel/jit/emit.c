@@ -147,6 +147,12 @@ void emit_jmp(Emit *e, const uint8_t *target_rx)
     }
 }
 
+uint8_t *emit_mov_imm_later(Emit *e, unsigned reg)
+{
+    EMIT(e, (uint8_t)(0x48 | (reg > 7)), (uint8_t)(0xb8 | (reg & 7)), 0, 0, 0, 0, 0, 0, 0, 0);
+    return e->p - 8;
+}
+
 void emit_call(Emit *e, const uint8_t *target_rx)
 {
     uint8_t *site = emit_jmp_later(e);

@@ -67,6 +67,7 @@ void emit_ri(Emit *e, unsigned ext, unsigned rm, int32_t imm, bool w);    /* 81/
 void emit_mi8(Emit *e, uint8_t opcode, unsigned ext, HostMem m, uint8_t imm); /* byte operation with immediate: 80, C6, F6 */
 void emit_shift(Emit *e, unsigned ext, unsigned rm, uint8_t count, bool w);
 void emit_mov_imm(Emit *e, unsigned reg, uint64_t v); /* the shortest; leaves flags */
+uint8_t *emit_mov_imm_later(Emit *e, unsigned reg);   /* 64 bits, 0 for now: returns where they are (write mapping) */
 void emit_jmp(Emit *e, const uint8_t *target_rx);
 void emit_call(Emit *e, const uint8_t *target_rx);
 void emit_jcc(Emit *e, unsigned cc, const uint8_t *target_rx);

@@ -28,6 +28,7 @@
 #define JIT_MODES 8           /* inline tables: the modes used last */
 #define JIT_VARIANTS 4        /* of a crossing instruction, with different second pages */
 
+#define JIT_RELINK 8          /* of so many jumps to other pages that have no key that holds, one is linked */
 #define JIT_SITES 1024        /* accesses that miss the page last reached: sites.c */
 
 /* What the inline look-up of indirect branches compares: see jit_dispatch.c. */
@@ -44,14 +45,15 @@ static inline const uint8_t *jit_past_poll(const uint8_t *polling) /* a comparis
 
 typedef struct JitBlock JitBlock;
 
-/* A direct jump to a place in the same page.  Jumps to @stub until the block there exists. */
+/* A direct jump.  One within a page goes to @stub until the block there exists; one to another page goes to @to while its key holds. */
 typedef struct JitExit {
     JitBlock *from, *to;     /* to: NULL, or where it jumps now */
     struct JitExit *next_in; /* among those that jump to @to */
     struct JitExit *next;    /* of @from */
     uint8_t *site;           /* its displacement, write mapping */
+    uint8_t *key;            /* to another page: its 64 bits, write mapping (dispatch.c); else NULL */
     const uint8_t *stub;
-    uint16_t page_off;       /* of the target */
+    int32_t rel;             /* the target, from the begin of the page of @from */
     bool polls;              /* it is backwards: to where the target looks for events */
 } JitExit;
 
@@ -184,7 +186,7 @@ const uint8_t *jit_cache_code(const X86Cpu *cpu, const uint8_t *host); /* from t
 void jit_cache_enter(JitCpu *j, JitBlock *b);          /* notes it in the inline table */
 JitChunk *jit_cache_room(JitCpu *j);                   /* a chunk with room for one more block; may evict */
 void *jit_cache_alloc(JitChunk *c, size_t bytes);      /* lives as long as the chunk's code */
-void jit_exit_link(JitExit *e, JitBlock *to);
+void jit_exit_link(JitCpu *j, JitExit *e, JitBlock *to, uint64_t key); /* from now on to @to; a far one while it has this key */
 void jit_cache_unlink_in(JitCpu *j, JitBlock *b); /* jumps to it will be looked for anew */
 void jit_cache_drop(JitCpu *j, JitBlock *b);
 void jit_cache_written(JitCpu *j);                     /* drops what VCPU_EV_CODE told of */

@@ -359,12 +359,6 @@ const uint8_t *jit_help_mem(X86Cpu *cpu, void *arg, uint64_t lin)
     return insn_run(cpu, s);
 }
 
-static void exit_to(JitCpu *j, JitExit *x, JitBlock *b)
-{
-    jit_exit_link(x, b);
-    emit_patch(x->site, j->mem.rx - j->mem.rw, x->polls ? b->polling : b->code);
-}
-
 /* A group has no page, which would begin at @lowest: with the help of the TLB, or without groups. */
 const uint8_t *jit_help_group(X86Cpu *cpu, void *arg, uint64_t lowest)
 {
@@ -391,7 +385,7 @@ const uint8_t *jit_help_group(X86Cpu *cpu, void *arg, uint64_t lowest)
     }
     j->stats.plain++;
     if (!dead && j->evictions == evictions && !s->plain->to && b->host == from->host - ((uintptr_t)from->host & 0xfff) + s->off) {
-        exit_to(j, s->plain, b);
+        jit_exit_link(j, s->plain, b, 0);
     }
     return b->code;
 }
@@ -408,25 +402,36 @@ const uint8_t *jit_help_vec(X86Cpu *cpu, void *arg, uint64_t bits)
     return vec_resume(cpu, s->retry, (uint8_t)(bits | (cpu->vec_was & allowed)));
 }
 
+/* Is this block what a jump that is about to be linked should find, at the linear address @lin? */
+static bool link_right(X86Cpu *cpu, const JitExit *x, const JitBlock *b, uint64_t lin)
+{
+    if (!x->key) {
+        return !x->to && b->host == x->from->host - ((uintptr_t)x->from->host & 0xfff) + x->rel;
+    }
+    const TlbEntry *e = tlb_entry(cpu, lin);
+
+    return e->exec == (lin & ~(uint64_t)0xfff) && (const uint8_t *)(lin + e->addend) == b->host;
+}
+
 const uint8_t *jit_help_link(X86Cpu *cpu, void *arg, uint64_t val)
 {
     JitCpu *j = jit_of(cpu);
     JitExit *x = arg;
-    JitBlock *from = x->from;
-    const uint8_t *page = from->host - ((uintptr_t)from->host & 0xfff);
     unsigned evictions = j->evictions;
-    bool dead = from->dead;
+    uint64_t page = cpu->regs[R_RIP], lin = page + (uint64_t)(int64_t)x->rel;
 
     (void)val;
     j->stats.links++;
-    cpu->regs[R_RIP] += x->page_off;
+    cpu->jit_relink = JIT_RELINK;
+    lin = cpu->mode & MODE_CODE64 ? lin : (uint32_t)lin;
+    cpu->regs[R_RIP] = lin;
     JitBlock *b = events_wait(cpu) ? NULL : jit_next(j, cpu, 0);
 
     if (!b) {
         return NULL;
     }
-    if (!dead && j->evictions == evictions && !x->to && b->host == page + x->page_off) {
-        exit_to(j, x, b);
+    if (j->evictions == evictions && !x->from->dead && link_right(cpu, x, b, lin)) {
+        jit_exit_link(j, x, b, cpu->jit_salt ^ page);
     }
     return b->code;
 }

@@ -160,6 +160,7 @@ struct X86Cpu {
     const void *jit_vec_to; /* where generated code goes on after loading vector state */
     uint64_t jit_x87_page;  /* the last x87 instruction's page address and, with JIT_X87_NOTED, opcode and offset: not yet in fip, fop */
     uint32_t jit_x87_note;
+    int32_t jit_relink;     /* jumps to other pages that did not know their way: counted down to one that is told (accel/jit) */
     int32_t jit_misses;     /* of jit_pages: counted down to the next sample (accel/jit/sites.c) */
     uint8_t vec_live;       /* LIVE_*: which of the guest's vector state is in the host's registers */
     uint8_t vec_was;        /* the same before the current C helper saved it */
