@@ -114,7 +114,25 @@ void vcpu_event_set(Vcpu *v, uint32_t bits)
 
 void vcpu_event_clear(Vcpu *v, uint32_t bits)
 {
-    atomic_fetch_and(&v->events, ~bits);
+    atomic_fetch_and(&v->events, ~(bits & VCPU_EV_INTR ? bits | VCPU_EV_INTR_HELD : bits));
+}
+
+static void vcpu_intr_becomes(Vcpu *v, uint32_t from, uint32_t to)
+{
+    unsigned old = atomic_load(&v->events);
+
+    while ((old & from) && !atomic_compare_exchange_weak(&v->events, &old, (old & ~from) | to)) {
+    }
+}
+
+void vcpu_intr_hold(Vcpu *v)
+{
+    vcpu_intr_becomes(v, VCPU_EV_INTR, VCPU_EV_INTR_HELD);
+}
+
+void vcpu_intr_release(Vcpu *v)
+{
+    vcpu_intr_becomes(v, VCPU_EV_INTR_HELD, VCPU_EV_INTR);
 }
 
 void vcpu_kick(Vcpu *v)

@@ -22,7 +22,9 @@ typedef enum VcpuEvent {
     VCPU_EV_EXIT = 1u << 6,  /* leave vcpu_run: stop, work or reset is wanted */
     VCPU_EV_TLB = 1u << 7,   /* another thread changed what TLBs cache: flush everything */
     VCPU_EV_CODE = 1u << 8,  /* bytes of translated code were written: the accelerator drops what came from them */
+    VCPU_EV_INTR_HELD = 1u << 16, /* VCPU_EV_INTR, while the vCPU's thread need not hear of it: vcpu_intr_hold() */
 } VcpuEvent;
+#define VCPU_EV_HEARD 0xffffu /* what guest code is left for */
 
 /*
  * The local interrupt controller as its CPU sees it.  Calls come from that vCPU's own thread with the
@@ -103,6 +105,17 @@ struct Vcpu {
 /* Events, any thread.  vcpu_event_set kicks the vCPU when the bit was not set. */
 void vcpu_event_set(Vcpu *v, uint32_t bits);
 void vcpu_event_clear(Vcpu *v, uint32_t bits);
+/* Does anything wait that guest code must be left for? */
+static inline bool vcpu_event_waits(const Vcpu *v)
+{
+    return atomic_load_explicit(&v->events, memory_order_acquire) & VCPU_EV_HEARD;
+}
+/*
+ * The vCPU's thread, while guest code runs that cannot be interrupted: an interrupt that waits is no event, so that the code is not left
+ * at every look.  Released before anybody else looks at what waits, and when interrupts become possible.
+ */
+void vcpu_intr_hold(Vcpu *v);
+void vcpu_intr_release(Vcpu *v);
 void vcpu_kick(Vcpu *v); /* makes it leave guest code or a halt soon; async-signal-safe */
 
 /* Sleeps @ns (below a second), or less: until the next kick or event.  The thread of @v, inside accel->vcpu_run, no big lock. */

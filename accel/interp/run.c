@@ -145,6 +145,7 @@ static void loop_inside(X86Cpu *cpu, BlockCache *steps, const EngineOps *ops, vo
 {
     for (;;) {
         if (G_UNLIKELY(atomic_load_explicit(&cpu->vcpu.events, memory_order_acquire))) {
+            vcpu_intr_release(&cpu->vcpu);
             if (ops->code_written && (atomic_load(&cpu->vcpu.events) & VCPU_EV_CODE)) {
                 ops->code_written(opaque);
             }

@@ -297,6 +297,16 @@ static void page_forget(JitCpu *j, JitBlock *b, unsigned n)
     }
 }
 
+/* Its address in its page is known, and with it where in jit_jumps it may be. */
+static void jumps_forget(X86Cpu *cpu, const JitBlock *b)
+{
+    for (unsigned k = (uintptr_t)b->host & 0xfff; k < JIT_JUMPS; k += 0x1000) {
+        if (cpu->jit_jumps[k].code == b->polling) {
+            cpu->jit_jumps[k].key = 0;
+        }
+    }
+}
+
 void jit_cache_drop(JitCpu *j, JitBlock *b)
 {
     if (b->dead) {
@@ -319,8 +329,8 @@ void jit_cache_drop(JitCpu *j, JitBlock *b)
             *e = (JitEntry){ NULL, NULL };
         }
     }
+    jumps_forget(j->cpu, b);
     b->dead = true;
-    j->dropped = true;
 }
 
 /* --- written code ------------------------------------------------------------------------------------------------- */

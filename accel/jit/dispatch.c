@@ -28,7 +28,7 @@ void jit_poll(JitTr *t)
     Emit *e = t->e, *c = t->cold;
 
     t->b->polling = emit_rx(e);
-    emit_op(e, &(HostOp){ .opcode = 0x83, .reg = 7, .is_mem = true, .mem = JIT_FIELD(vcpu.events), .imm_len = 1 });
+    emit_op(e, &(HostOp){ .opcode = 0x83, .opsize16 = true, .reg = 7, .is_mem = true, .mem = JIT_FIELD(vcpu.events), .imm_len = 1 });
     emit_jcc(e, CC_NE, emit_rx(c));
     t->b->code = emit_rx(e);
     g_assert(t->b->code == jit_past_poll(t->b->polling));

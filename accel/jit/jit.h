@@ -28,7 +28,7 @@
 #define JIT_MODES 8           /* inline tables: the modes used last */
 #define JIT_VARIANTS 4        /* of a crossing instruction, with different second pages */
 
-#define JIT_RELINK 8          /* of so many jumps to other pages that have no key that holds, one is linked */
+#define JIT_RELINK 32         /* of so many jumps to other pages that have no key that holds, one is linked */
 #define JIT_SITES 1024        /* accesses that miss the page last reached: sites.c */
 
 /* What the inline look-up of indirect branches compares: see jit_dispatch.c. */
@@ -40,7 +40,7 @@ typedef struct JitEntry {
 
 static inline const uint8_t *jit_past_poll(const uint8_t *polling) /* a comparison and a jump */
 {
-    return polling + 14;
+    return polling + 15;
 }
 
 typedef struct JitBlock JitBlock;
@@ -152,7 +152,6 @@ typedef struct JitCpu {
     unsigned epoch;          /* cpu->tlb_epoch, tlb_way that jit_pages is good for */
     uint32_t modes[2];       /* of supervisor and user when they ran last: that jit_jumps is good for */
     bool left_early;         /* a block was left before its end: verify.c cannot compare */
-    bool dropped;            /* blocks: what was noted of them must go */
     uint8_t epoch_way;
     const uint8_t *page_thunks[JIT_PAGES][2]; /* called; mem.c */
     void *no_page;           /* a page: what an empty place of jit_pages has, mem.c */

@@ -114,7 +114,7 @@ static uint64_t salt_of(const JitCpu *j, uint64_t id)
     return (id * j->salt_factor & (UINT64_MAX >> 2)) | (uint64_t)1 << 62;
 }
 
-/* A C function may have changed what is mapped where, or the privilege, or dropped blocks: what was noted of them must go. */
+/* A C function may have changed what is mapped where, or the privilege: what was noted of them must go. */
 static void pages_check(JitCpu *j, X86Cpu *cpu)
 {
     uint32_t *mode = &j->modes[cpu->cpl == 3];
@@ -124,10 +124,9 @@ static void pages_check(JitCpu *j, X86Cpu *cpu)
         j->epoch = cpu->tlb_epoch;
         j->epoch_way = cpu->tlb_way;
     }
-    if (j->dropped || *mode != cpu->mode) {
+    if (*mode != cpu->mode) {
         tlb_code_renew(cpu);
         *mode = cpu->mode;
-        j->dropped = false;
     }
     cpu->jit_salt = salt_of(j, tlb_code_id(cpu));
 }
@@ -156,11 +155,6 @@ static JitBlock *jit_next(JitCpu *j, X86Cpu *cpu, uint32_t plain)
     return b;
 }
 
-static bool events_wait(const X86Cpu *cpu)
-{
-    return atomic_load_explicit(&cpu->vcpu.events, memory_order_acquire);
-}
-
 /* The same when the TLB and the inline table know the way: the usual case.  NULL: not so. */
 static const uint8_t *quick_code(JitCpu *j, X86Cpu *cpu)
 {
@@ -187,7 +181,7 @@ static const uint8_t *quick_code(JitCpu *j, X86Cpu *cpu)
 
 static const uint8_t *next_code(X86Cpu *cpu)
 {
-    if (events_wait(cpu) || jit_of(cpu)->verify) {
+    if (vcpu_event_waits(&cpu->vcpu) || jit_of(cpu)->verify) {
         return NULL;
     }
     const uint8_t *code = quick_code(jit_of(cpu), cpu);
@@ -204,7 +198,7 @@ static const uint8_t *next_plain(X86Cpu *cpu)
 {
     JitCpu *j = jit_of(cpu);
 
-    if (events_wait(cpu) || j->verify) {
+    if (vcpu_event_waits(&cpu->vcpu) || j->verify) {
         j->left_early = true;
         return NULL;
     }
@@ -230,6 +224,9 @@ static const uint8_t *insn_done(X86Cpu *cpu, JitSlot *s)
     uint8_t fl = s->insn->flags;
 
     cpu->insn = NULL;
+    if ((cpu->eflags & FL_IF) && (atomic_load_explicit(&cpu->vcpu.events, memory_order_relaxed) & VCPU_EV_INTR_HELD)) {
+        vcpu_intr_release(&cpu->vcpu);
+    }
     if (G_UNLIKELY(cpu->smc)) {
         cpu->smc = false;
         jit_cache_written(jit_of(cpu));
@@ -425,7 +422,7 @@ const uint8_t *jit_help_link(X86Cpu *cpu, void *arg, uint64_t val)
     cpu->jit_relink = JIT_RELINK;
     lin = cpu->mode & MODE_CODE64 ? lin : (uint32_t)lin;
     cpu->regs[R_RIP] = lin;
-    JitBlock *b = events_wait(cpu) ? NULL : jit_next(j, cpu, 0);
+    JitBlock *b = vcpu_event_waits(&cpu->vcpu) ? NULL : jit_next(j, cpu, 0);
 
     if (!b) {
         return NULL;
@@ -486,6 +483,9 @@ const uint8_t *jit_help_call_finish(X86Cpu *cpu, void *arg, uint64_t target)
 
 void jit_blocks(X86Cpu *cpu, JitCpu *j)
 {
+    if (!(cpu->eflags & FL_IF) && !j->verify) {
+        vcpu_intr_hold(&cpu->vcpu);
+    }
     const uint8_t *code = j->verify || cpu->jit_fault ? NULL : quick_code(j, cpu);
     JitBlock *b = code || cpu->jit_fault ? NULL : jit_next(j, cpu, 0);
 

@@ -77,7 +77,7 @@ void apic_update(Apic *a)
         return;
     }
     bool wanted = apic_deliverable(a) >= 0 || apic_ext_wanted(a);
-    bool is = atomic_load_explicit(&a->vcpu->events, memory_order_relaxed) & VCPU_EV_INTR;
+    bool is = atomic_load_explicit(&a->vcpu->events, memory_order_relaxed) & (VCPU_EV_INTR | VCPU_EV_INTR_HELD);
     if (wanted && !is) {
         vcpu_event_set(a->vcpu, VCPU_EV_INTR);
     } else if (!wanted && is) {

@@ -128,7 +128,7 @@ static void op_io_string(X86Cpu *cpu, const Insn *i, void (*once)(X86Cpu *, cons
         count--;
         reg_write(cpu, R_RCX * 8, count, i->addrsize);
         debug_io(cpu, port, size);
-        if (cpu->dbg_slow || cpu->dbg_hits || atomic_load_explicit(&cpu->vcpu.events, memory_order_relaxed)) {
+        if (cpu->dbg_slow || cpu->dbg_hits || vcpu_event_waits(&cpu->vcpu)) {
             break;
         }
     }

@@ -241,7 +241,7 @@ OP_INLINE void string_rep(X86Cpu *cpu, const Insn *i, StringOp op, Form form, un
         if (!n) {
             break;
         }
-        if (budget <= 0 || atomic_load_explicit(&cpu->vcpu.events, memory_order_relaxed) || cpu->dbg_hits || cpu->smc) {
+        if (budget <= 0 || vcpu_event_waits(&cpu->vcpu) || cpu->dbg_hits || cpu->smc) {
             if (budget < start) { /* something was done: let the run loop look */
                 cpu->regs[R_RIP] += i->off;
                 return;

@@ -101,16 +101,24 @@ def code_is_never_writable_and_executable():
 
 @case
 def figures():
-    """The guest makes 2 * 200000 + 2000 turns of eight instructions; some is added around."""
+    """The guest makes 4 * 200000 + 2000 turns of eleven instructions; some is added around."""
     text = run_guest("straddle", "jit", "-d", "jit-stats")
     must_have(text, "jit: vCPU 0: ", "blocks of", "call C", "TLB misses", "links made", "links undone", "chunks evicted 0",
               "instructions by C:")
     executed = int(re.search(r"executed: (\d+) instructions", text)[1])
-    must(3_216_000 <= executed < 4_500_000, f"{executed} instructions")
+    must(8_822_000 <= executed < 11_000_000, f"{executed} instructions")
     text = run_guest("evict", "jit,tb-size=8", "-d", "jit-stats")
     must(int(re.search(r"chunks evicted (\d+)", text)[1]) > 10 and int(re.search(r"written or replaced \d+, evicted (\d+)", text)[1]), text)
     text = run_guest("self-modify", "jit", "-d", "jit-stats")
     must(int(re.search(r"blocks dropped: written (\d+)", text)[1]) > 10, text)
+
+
+@case
+def masked_interrupts_do_not_disturb():
+    """The guest makes 100 times 100000 turns while an interrupt waits that is masked."""
+    text = run_guest("masked", "jit", "-d", "jit-stats")
+    entries = int(re.search(r"entries from the run loop (\d+)", text)[1])
+    must(entries < 20000, f"{entries} entries")
 
 
 @case
