@@ -123,14 +123,6 @@ JitChunk *jit_cache_room(JitCpu *j)
     return &j->chunks[j->chunk];
 }
 
-void jit_cache_flush(JitCpu *j)
-{
-    for (unsigned k = 0; k < j->chunk_count; k++) {
-        chunk_evict(j, &j->chunks[k]);
-    }
-    j->chunk = 0;
-}
-
 /* --- look-up ----------------------------------------------------------------------------------------------------- */
 
 /* Neighbours in a page are neighbours there: who asks for one asks for the others too. */

@@ -175,7 +175,6 @@ typedef struct JitRange {
 /* cache.c */
 bool jit_cache_init(JitCpu *j, size_t bytes, Error **errp);
 void jit_cache_destroy(JitCpu *j);
-void jit_cache_flush(JitCpu *j);
 JitBlock *jit_cache_find(JitCpu *j, const uint8_t *host, uint32_t mode);
 /* With that second page; when there is none, another one goes if there are many. */
 JitBlock *jit_cache_find_crossing(JitCpu *j, const uint8_t *host, const uint8_t *host2, uint32_t mode);
