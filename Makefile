@@ -232,7 +232,7 @@ check-style:
 	@$(RUN_TESTS) style
 # Systems that the slow tests start, unpacked under build/guest like the kernels.
 SLOW_PACKAGES := ipxe ovmf debian-installer-12-netboot-i386 debian-installer-12-netboot-amd64 memtest86+ xen-hypervisor-4.17-amd64
-check-slow: all guests $(BENCH_GUESTS) guest-kernels | deps-test
+check-slow: all guests $(BENCH_GUESTS) $(BUILD)/tests/unit/engines-test guest-kernels | deps-test
 	@scripts/guest/fetch $(SLOW_PACKAGES) || [ $$? = 3 ]
 	@$(RUN_TESTS) slow
 check-clang:

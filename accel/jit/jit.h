@@ -33,9 +33,14 @@
 /* What the inline look-up of indirect branches compares: see jit_dispatch.c. */
 typedef struct JitEntry {
     const uint8_t *host; /* address of the guest's bytes */
-    const uint8_t *code;
+    const uint8_t *code; /* JitBlock.polling */
 } JitEntry;
 #define JIT_ENTRY_SHIFT 4
+
+static inline const uint8_t *jit_past_poll(const uint8_t *polling) /* a comparison and a jump */
+{
+    return polling + 14;
+}
 
 typedef struct JitBlock JitBlock;
 
@@ -43,19 +48,29 @@ typedef struct JitBlock JitBlock;
 typedef struct JitExit {
     JitBlock *from, *to;     /* to: NULL, or where it jumps now */
     struct JitExit *next_in; /* among those that jump to @to */
+    struct JitExit *next;    /* of @from */
     uint8_t *site;           /* its displacement, write mapping */
     const uint8_t *stub;
     uint16_t page_off;       /* of the target */
+    bool polls;              /* it is backwards: to where the target looks for events */
 } JitExit;
+
+/* Of JitBlock.mode: a block without groups, where others go on when a group failed (group.c).  No MODE_* bit. */
+#define JIT_PLAIN 0x80000000u
 
 /* What the out-of-line part of an instruction needs: it is run by its C function then. */
 typedef struct JitSlot {
-    Insn insn;
     JitBlock *block;
-    const uint8_t *retry, *done; /* where generated code goes on */
+    const Insn *insn;            /* NULL: not needed yet, insn_begin() makes it */
+    const uint8_t *retry, *done; /* where generated code goes on; done NULL: in the plain block of the next instruction */
+    uint16_t off;                /* in the page */
     uint8_t size, acc;           /* of the access that missed */
     uint8_t vec_retry, vec_done; /* LIVE_*: what must be in the host's registers there */
-    const char *mnemonic;
+    /* The first of a group: all that the group reaches, and the way to the plain block of this instruction. */
+    bool group_write;
+    uint16_t group_size, group_before; /* bytes; how far the access is from the lowest of them */
+    JitExit *plain;
+    uint8_t bytes[15];           /* the instruction, or what of it was decoded */
 } JitSlot;
 
 struct JitBlock {
@@ -66,6 +81,7 @@ struct JitBlock {
     const uint8_t *checked;  /* those: where @code goes on when the second page is mapped */
     RamBlock *ram;
     uint64_t page_off;       /* of its page in @ram */
+    const uint8_t *polling;  /* looks for events, and goes on at @code */
     const uint8_t *code;
     uint32_t mode;
     uint16_t dep_lo, dep_hi; /* the bytes of the page that it depends on: its own, and those whose flag use it looked at */
@@ -75,27 +91,32 @@ struct JitBlock {
     bool calls_c;            /* some instruction of it is its C function */
     bool dead;               /* found and linked no more */
     JitExit *in;             /* jumps to it */
-    unsigned exit_count;
-    JitExit exits[];
+    JitExit *exits;
 };
 
 typedef struct JitChunk {
-    Emit hot, alt, cold; /* code that runs; that runs when groups fail (group.c); that rarely does */
+    Emit hot, cold;     /* code that runs; that rarely does */
     GPtrArray *blocks;
     GPtrArray *slabs;   /* memory of blocks and slots */
     GHashTable *faults; /* host address -> JitFault packed: instructions that may raise a host signal */
     size_t slab_used;
 } JitChunk;
 
+/* How an access looks for its page: the one reached last; the last even and the last odd one; in the TLB at once. */
+typedef enum { SITE_PAGE, SITE_PAIR, SITE_TLB } JitSiteWay;
+
 /* An instruction, by its bytes' host address, and how often it was caught missing.  Two of one place: the older one is forgotten. */
 typedef struct JitSite {
     const uint8_t *insn;
-    unsigned samples;
+    JitSiteWay way;
+    unsigned samples;        /* since it looks that way */
 } JitSite;
 
 typedef struct JitStats {
     uint64_t blocks, insns, insns_c, code_bytes; /* translated; of those insns, with a C call */
-    uint64_t calls_c, misses, crossings, mem_c, dispatches, links, entered, interp, invalidated, evictions, verified, sites;
+    int64_t translating; /* nanoseconds of the thread; with -d jit-stats only */
+    uint64_t calls_c, misses, crossings, mem_c, dispatches, links, entered, interp, invalidated, evictions, verified, sites, plain;
+    uint64_t evicted, unlinks, unlinks_evicted; /* blocks; direct jumps taken back, those of them because a block was evicted */
 } JitStats;
 
 typedef const uint8_t *JitHelper(X86Cpu *cpu, void *arg, uint64_t val);
@@ -121,10 +142,11 @@ typedef struct JitCpu {
     void (*enter)(X86Cpu *cpu, const uint8_t *code);
     const uint8_t *leave;    /* with guest registers in host registers and an exact RIP in r10 */
     /* jumped to with r11, r10 = arg, val of their helper */
-    const uint8_t *call_c, *mem_slow, *link, *cross, *dispatch, *call_finish, *vec_enter;
+    const uint8_t *call_c, *mem_slow, *group_slow, *link, *cross, *dispatch, *call_finish, *vec_enter;
     const uint8_t *vec_load[JIT_VEC_LOADS]; /* by LIVE_* bits; they go on at X86Cpu.jit_vec_to */
     const uint8_t *full[JIT_FULLS]; /* called */
     const uint8_t *smap[2];  /* called: the guard of user pages is there, is lifted; sys.c */
+    uint64_t salt_factor;    /* secret */
     unsigned epoch;          /* cpu->tlb_epoch, tlb_way that jit_pages is good for */
     uint32_t modes[2];       /* of supervisor and user when they ran last: that jit_jumps is good for */
     bool left_early;         /* a block was left before its end: verify.c cannot compare */
@@ -173,12 +195,13 @@ static inline bool jit_native(uint32_t mode) /* code may be emitted */
 {
     return (mode & MODE_CODE64) || ((mode & MODE_CODE32) && (mode & MODE_FLAT) && (mode & MODE_SS32));
 }
-JitBlock *jit_translate(JitCpu *j, uint64_t lin, const CodePage *page); /* NULL: its first instruction crosses into the next page */
-JitBlock *jit_translate_crossing(JitCpu *j, uint64_t lin, const CodePage *page, const CodePage *next); /* such a one */
+/* For JitBlock.mode @mode, which is the CPU's and perhaps JIT_PLAIN.  NULL: its first instruction crosses into the next page. */
+JitBlock *jit_translate(JitCpu *j, uint64_t lin, uint32_t mode, const CodePage *page);
+JitBlock *jit_translate_crossing(JitCpu *j, uint64_t lin, uint32_t mode, const CodePage *page, const CodePage *next); /* such a one */
 void jit_crossing_bytes(const uint8_t *host, const uint8_t *host2, uint8_t buf[15]); /* from both pages */
 
 /* run.c: the helpers of generated code; the next code to run, NULL: leave to the run loop */
-JitHelper jit_help_call, jit_help_mem, jit_help_link, jit_help_cross, jit_help_dispatch, jit_help_call_finish, jit_help_vec;
+JitHelper jit_help_call, jit_help_mem, jit_help_group, jit_help_link, jit_help_cross, jit_help_dispatch, jit_help_call_finish, jit_help_vec;
 
 /* Runs blocks from an exact RIP, at least one, until an event waits or something else is in the way.  cpu->exit_jmp is set. */
 void jit_blocks(X86Cpu *cpu, JitCpu *j);
@@ -186,7 +209,7 @@ void jit_blocks(X86Cpu *cpu, JitCpu *j);
 /* sites.c */
 void jit_sites_init(JitCpu *j);
 void jit_site_sample(JitCpu *j, const JitSlot *slot); /* X86Cpu.jit_misses ran out at this access; may drop its block */
-bool jit_site_thrashes(JitCpu *j, const uint8_t *insn); /* look into the TLB at once */
+JitSiteWay jit_site_way(JitCpu *j, const uint8_t *insn);
 
 /* fault.c */
 void jit_fault_init(void); /* once: takes SIGFPE, SIGILL and SIGSEGV; what generated code did not raise goes to who had them before */
@@ -196,6 +219,7 @@ uint8_t jit_vec_allowed(const X86Cpu *cpu); /* LIVE_*: what guest code may use w
 
 /* stats.c */
 void jit_stats_call(JitCpu *j, const char *mnemonic);
+int64_t jit_stats_clock(void); /* nanoseconds that this thread has run */
 void jit_stats_print(JitCpu *j);
 
 /* verify.c */
