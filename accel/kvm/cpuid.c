@@ -51,6 +51,9 @@ static void cpuid_adjust(CpuidEngine *e)
     e->supported[FEAT_X1_ECX] |= 1u << (CPUID_TOPOEXT & 31); /* and its leaves */
     e->supported[FEAT_6_EAX] |= 1u << (CPUID_ARAT & 31);
     e->supported[FEAT_X7_EDX] |= kvm_check(KVM_CAP_GET_TSC_KHZ) ? cpuid_host_word(FEAT_X7_EDX) & 1u << (CPUID_INVTSC & 31) : 0;
+    if (accel_cpu_pm() && (kvm_check(KVM_CAP_X86_DISABLE_EXITS) & KVM_X86_DISABLE_EXITS_MWAIT)) {
+        *c |= 1u << (CPUID_MONITOR & 31);
+    }
     if (!apic) {
         e->supported[FEAT_KVM] &= ~(1u << KVM_FEATURE_PV_EOI | 1u << KVM_FEATURE_PV_UNHALT | 1u << KVM_FEATURE_PV_SEND_IPI |
                                     1u << KVM_FEATURE_ASYNC_PF_INT);

@@ -129,8 +129,8 @@ static bool kvm_set_up_machine(Error **errp)
         uint64_t bytes = kvm.dirty_ring * sizeof(struct kvm_dirty_gfn);
         int most = kvm_check(KVM_CAP_DIRTY_LOG_RING);
         if (!kvm_enable(KVM_CAP_DIRTY_LOG_RING, bytes)) {
-            error_set(errp, "dirty-ring-size=%u: this kernel takes at most %zu entries", kvm.dirty_ring,
-                      MAX(most, 0) / sizeof(struct kvm_dirty_gfn));
+            error_set(errp, "dirty-ring-size=%u: this kernel does not take that; 1024 to %zu entries are right", kvm.dirty_ring,
+                      (size_t)MAX(most, 0) / sizeof(struct kvm_dirty_gfn));
             return false;
         }
     }

@@ -3,6 +3,7 @@
 #include "util/osdep.h"
 #include "target/i386/cpuid-int.h"
 #include "target/i386/fpu.h"
+#include "target/i386/native.h"
 
 enum { EAX, EBX, ECX, EDX };
 
@@ -188,7 +189,11 @@ static void leaf_basic(X86Cpu *cpu, uint32_t leaf, uint32_t subleaf, uint32_t ou
         }
         break;
     case 5: /* MONITOR's line; masked interrupts can end MWAIT; no further states */
-        if (x86_has_feature(cpu, CPUID_MONITOR)) {
+        if (x86_has_feature(cpu, CPUID_MONITOR) && cpuid_engine()) { /* the guest has the host's own */
+            for (unsigned reg = EAX; reg <= EDX; reg++) {
+                out[reg] = native_host_cpuid(5, 0, reg);
+            }
+        } else if (x86_has_feature(cpu, CPUID_MONITOR)) {
             out[EAX] = out[EBX] = 64;
             out[ECX] = 3;
         }
