@@ -39,6 +39,7 @@ bool jit_cache_init(JitCpu *j, size_t bytes, Error **errp)
     j->chunks = g_new0(JitChunk, count);
     j->hash = g_new0(JitBlock *, 1u << JIT_HASH_BITS);
     jit_pages_init(j);
+    j->salt_factor = jit_secret() | 1;
     jit_sites_init(j);
     for (unsigned n = 0; n < 2; n++) {
         j->pages[n] = g_hash_table_new(g_direct_hash, g_direct_equal);
@@ -99,11 +100,15 @@ static bool chunk_has_room(const JitChunk *c)
 
 static void chunk_evict(JitCpu *j, JitChunk *c)
 {
+    uint64_t before = j->stats.unlinks;
+
     for (unsigned k = 0; k < c->blocks->len; k++) {
         jit_cache_drop(j, g_ptr_array_index(c->blocks, k));
     }
     if (c->blocks->len) {
         j->stats.evictions++;
+        j->stats.evicted += c->blocks->len;
+        j->stats.unlinks_evicted += j->stats.unlinks - before;
     }
     chunk_reset(j, c);
     j->evictions++;
@@ -213,15 +218,16 @@ const uint8_t *jit_cache_code(const X86Cpu *cpu, const uint8_t *host)
 
 void jit_cache_enter(JitCpu *j, JitBlock *b)
 {
-    j->cpu->jit_table[table_index(b->host)] = (JitEntry){ b->host, b->code };
+    j->cpu->jit_table[table_index(b->host)] = (JitEntry){ b->host, b->polling };
 }
 
 /* --- links ------------------------------------------------------------------------------------------------------- */
 
-static void exit_unlink(JitExit *e, ptrdiff_t to_rx)
+static void exit_unlink(JitCpu *j, JitExit *e)
 {
-    emit_patch(e->site, to_rx, e->stub);
+    emit_patch(e->site, j->mem.rx - j->mem.rw, e->stub);
     e->to = NULL;
+    j->stats.unlinks++;
 }
 
 void jit_exit_link(JitExit *e, JitBlock *to)
@@ -234,15 +240,13 @@ void jit_exit_link(JitExit *e, JitBlock *to)
 void jit_cache_unlink_in(JitCpu *j, JitBlock *b)
 {
     for (JitExit *e = b->in; e; e = e->next_in) {
-        exit_unlink(e, j->mem.rx - j->mem.rw);
+        exit_unlink(j, e);
     }
     b->in = NULL;
 }
 
 static void block_unlink(JitCpu *j, JitBlock *b)
 {
-    ptrdiff_t to_rx = j->mem.rx - j->mem.rw;
-
     jit_cache_unlink_in(j, b);
     for (JitExit *e = b->exits; e; e = e->next) {
         if (e->to) {
@@ -252,7 +256,7 @@ static void block_unlink(JitCpu *j, JitBlock *b)
                 p = &(*p)->next_in;
             }
             *p = e->next_in;
-            exit_unlink(e, to_rx);
+            exit_unlink(j, e);
         }
     }
 }
@@ -293,7 +297,7 @@ void jit_cache_drop(JitCpu *j, JitBlock *b)
     for (unsigned k = 0; k < JIT_MODES; k++) {
         JitEntry *e = j->tables[k].table ? &j->tables[k].table[table_index(b->host)] : NULL;
 
-        if (e && e->code == b->code) {
+        if (e && e->code == b->polling) {
             *e = (JitEntry){ NULL, NULL };
         }
     }

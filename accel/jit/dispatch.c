@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * Ways out of a block.  A target in the same page is a direct jump, patched once the block there exists: who runs this page has
- * the page mapped.  All other targets are looked for in a small table by linear address (X86Cpu.jit_jumps), whose entries die with
- * the salt when mappings, mode or blocks change; then, out of line, through the TLB's exec tag, which gives the host address of
- * the guest's bytes, and a table from such addresses to code.  Events are polled on jumps backwards and on everything indirect.
+ * the page mapped.  All other targets are looked for in a small table by linear address (X86Cpu.jit_jumps), whose keys are made with
+ * a salt that changes when mappings, mode or blocks do; then, out of line, through the TLB's exec tag, which gives the host address of
+ * the guest's bytes, and a table from such addresses to code.  Events are polled where blocks begin, by who comes from behind or by
+ * a table.
  */
 #include "util/osdep.h"
 #include "accel/jit/translate.h"
@@ -21,37 +22,44 @@ static void exit_stub(JitTr *t, JitExit *x)
     emit_jmp(t->cold, t->jit->link);
 }
 
-/* Events wait: RIP becomes exact, and the run loop takes them. */
-static void poll(JitTr *t, int64_t rel)
+/* At a block's begin.  Events wait: RIP becomes exact, and the run loop takes them. */
+void jit_poll(JitTr *t)
 {
-    Emit *e = t->e;
+    Emit *e = t->e, *c = t->cold;
 
+    t->b->polling = emit_rx(e);
     emit_op(e, &(HostOp){ .opcode = 0x83, .reg = 7, .is_mem = true, .mem = JIT_FIELD(vcpu.events), .imm_len = 1 });
-    emit_jcc(e, CC_NE, emit_rx(t->cold));
-    emit_rm(t->cold, 0x8b, S0, jit_reg_mem(R_RIP), true);
-    emit_ri(t->cold, 0, S0, (int32_t)rel, true);
-    emit_jmp(t->cold, t->jit->leave);
+    emit_jcc(e, CC_NE, emit_rx(c));
+    t->b->code = emit_rx(e);
+    g_assert(t->b->code == jit_past_poll(t->b->polling));
+    emit_rm(c, 0x8b, S0, jit_reg_mem(R_RIP), true);
+    emit_ri(c, 0, S0, t->insns[0].i.off, true);
+    emit_jmp(c, t->jit->leave);
 }
 
-/* The jump whose displacement is at @site goes to @rel in this page; until then to what is emitted next, out of line. */
-static JitExit *exit_new(JitTr *t, int64_t rel, uint8_t *site)
+/*
+ * The jump whose displacement is at @site goes to @rel in this page, and there looks for events if it @polls; until then to what is
+ * emitted next, out of line.
+ */
+static JitExit *exit_new(JitTr *t, int64_t rel, uint8_t *site, bool polls)
 {
     JitExit *x = jit_cache_alloc(t->chunk, sizeof(*x));
 
-    *x = (JitExit){ .from = t->b, .next = t->b->exits, .page_off = (uint16_t)rel, .site = site, .stub = emit_rx(t->cold) };
+    *x = (JitExit){ .from = t->b, .next = t->b->exits, .page_off = (uint16_t)rel, .polls = polls, .site = site,
+                    .stub = emit_rx(t->cold) };
     t->b->exits = x;
     emit_patch(site, t->e->to_rx, x->stub);
     return x;
 }
 
-static void exit_in_page(JitTr *t, int64_t rel, uint8_t *site)
+static void exit_in_page(JitTr *t, const JitInsn *j, int64_t rel, uint8_t *site)
 {
-    exit_stub(t, exit_new(t, rel, site));
+    exit_stub(t, exit_new(t, rel, site, rel <= j->i.off));
 }
 
 void jit_exit_plain(JitTr *t, JitInsn *j, JitSlot *s)
 {
-    s->plain = exit_new(t, j->i.off, emit_jmp_later(t->cold));
+    s->plain = exit_new(t, j->i.off, emit_jmp_later(t->cold), false);
     jit_cold_jump(t, s, t->jit->group_slow);
 }
 
@@ -59,41 +67,62 @@ bool jit_exit_if(JitTr *t, JitInsn *j, unsigned cc)
 {
     int64_t rel = jit_branch_rel(j);
 
-    if (!jit_target_in_page(t, rel) || t->jit->verify || rel <= j->i.off) {
+    if (!jit_target_in_page(t, rel) || t->jit->verify) {
         return false;
     }
     if (j->live_target && !t->fl_mem) {
         emit_jcc(t->e, cc, emit_rx(t->cold));
         jit_flags_save(t, t->cold);
-        exit_in_page(t, rel, emit_jmp_later(t->cold));
+        exit_in_page(t, j, rel, emit_jmp_later(t->cold));
     } else {
-        exit_in_page(t, rel, emit_jcc_later(t->e, cc));
+        exit_in_page(t, j, rel, emit_jcc_later(t->e, cc));
     }
     return true;
 }
 
-/* The entry of jit_jumps for the address in @lin: a quarter of its offset goes to S1. */
-static void jump_entry(Emit *e, unsigned lin)
+enum { JUMP_KEY = 0, JUMP_CODE = 8 };
+
+/* The entry of jit_jumps for the address in S0: half of its offset goes to S1, its key to S2.  @below: the stack is so far below X86Cpu. */
+static void jump_entry(Emit *e, unsigned below)
 {
-    emit_rm(e, 0x8d, S1, (HostMem){ H_NONE, (uint8_t)lin, 3, 0 }, false);
+    HostMem salt = JIT_FIELD(jit_salt);
+
+    salt.disp += (int32_t)below;
+    emit_rm(e, 0x8d, S1, (HostMem){ H_NONE, S0, 3, 0 }, false);
     emit_ri(e, 4, S1, (JIT_JUMPS - 1) << 3, false);
+    emit_rm(e, 0x8b, S2, salt, true);
+    emit_rr(e, 0x33, S2, S0, true);
 }
 
 static HostMem jump_field(size_t field, unsigned below)
 {
-    return (HostMem){ CPU, S1, 2, (int32_t)(offsetof(X86Cpu, jit_jumps) + field + below) };
+    return (HostMem){ CPU, S1, 1, (int32_t)(offsetof(X86Cpu, jit_jumps) + field + below) };
 }
 
-enum { JUMP_LIN = 0, JUMP_SALT = 8, JUMP_CODE = 16 };
+/* With verify=on: to the run loop, which compares.  A target that is not canonical is the instruction's own fault. */
+static void exit_to_loop(JitTr *t, const JitSlot *slot, const uint8_t *slow, int32_t pop)
+{
+    Emit *e = t->e;
 
-static void exit_by_table(JitTr *t, const JitSlot *slot, const uint8_t *slow, int32_t pop, bool polls)
+    if (slot && jit_code64(t)) {
+        emit_rr(e, 0x8b, S2, S0, true);
+        emit_shift(e, 4, S2, 16, true);
+        emit_shift(e, 7, S2, 16, true);
+        emit_rr(e, 0x3b, S2, S0, true);
+        emit_jcc(e, CC_NE, emit_rx(t->cold));
+        jit_cold_jump(t, slot, slow);
+    }
+    if (pop) {
+        emit_rm(e, 0x8d, G_SP, host_mem(G_SP, pop), jit_code64(t));
+    }
+    emit_jmp(e, t->jit->leave);
+}
+
+static void exit_by_table(JitTr *t, const JitSlot *slot, const uint8_t *slow, int32_t pop)
 {
     Emit *e = t->e, *c = t->cold;
-    if (t->jit->verify) { /* the run loop compares */
-        if (pop) {
-            emit_rm(e, 0x8d, G_SP, host_mem(G_SP, pop), jit_code64(t));
-        }
-        emit_jmp(e, t->jit->leave);
+    if (t->jit->verify) {
+        exit_to_loop(t, slot, slow, pop);
         return;
     }
     const uint8_t *full = jit_full_thunk(t->jit, pop), *not_here = emit_rx(c); /* S0 is the target */
@@ -101,22 +130,13 @@ static void exit_by_table(JitTr *t, const JitSlot *slot, const uint8_t *slow, in
     if (full) {
         emit_call(c, full); /* comes back if it is not there */
     }
-    const uint8_t *event = emit_rx(c);
-
     if (slot) {
         jit_cold_jump(t, slot, slow);
     } else {
         emit_jmp(c, t->jit->dispatch);
     }
-    if (polls) {
-        emit_op(e, &(HostOp){ .opcode = 0x83, .reg = 7, .is_mem = true, .mem = JIT_FIELD(vcpu.events), .imm_len = 1 });
-        emit_jcc(e, CC_NE, event);
-    }
-    jump_entry(e, S0);
-    emit_rm(e, 0x8b, S2, JIT_FIELD(jit_salt), true);
-    emit_rm(e, 0x3b, S0, jump_field(JUMP_LIN, 0), true);
-    emit_jcc(e, CC_NE, not_here);
-    emit_rm(e, 0x3b, S2, jump_field(JUMP_SALT, 0), true);
+    jump_entry(e, 0);
+    emit_rm(e, 0x3b, S2, jump_field(JUMP_KEY, 0), true);
     emit_jcc(e, CC_NE, not_here);
     if (pop) {
         emit_rm(e, 0x8d, G_SP, host_mem(G_SP, pop), jit_code64(t));
@@ -141,18 +161,15 @@ void jit_exit_to(JitTr *t, JitInsn *j, int64_t rel, uint16_t live)
             emit_mov_imm(t->e, S0, (uint64_t)rel);
             emit_rm(t->e, 0x03, S0, jit_reg_mem(R_RIP), jit_code64(t));
         }
-        exit_by_table(t, NULL, NULL, 0, !j || rel <= j->i.off);
+        exit_by_table(t, NULL, NULL, 0);
         return;
     }
-    if (!j || rel <= j->i.off) {
-        poll(t, rel);
-    }
-    exit_in_page(t, rel, emit_jmp_later(t->e));
+    exit_in_page(t, j, rel, emit_jmp_later(t->e));
 }
 
 void jit_exit_indirect(JitTr *t, const JitSlot *slot, const uint8_t *slow, int32_t pop)
 {
-    exit_by_table(t, slot, slow, pop, true);
+    exit_by_table(t, slot, slow, pop);
 }
 
 /* What RSP moves by: those that have a thunk of their own. */
@@ -203,12 +220,11 @@ const uint8_t *jit_make_full(Emit *e, unsigned kind)
     uint8_t *unknown = emit_jcc_later(e, CC_NE);
 
     emit_rm(e, 0x8b, S2, host_mem(S1, (int32_t)offsetof(JitEntry, code)), true);
-    jump_entry(e, S0);
-    emit_rm(e, 0x89, S2, jump_field(JUMP_CODE, 8), true);
     emit_rm(e, 0x89, S2, below(JIT_FIELD(jit_tmp)), true);
-    emit_rm(e, 0x8b, S2, below(JIT_FIELD(jit_salt)), true);
-    emit_rm(e, 0x89, S2, jump_field(JUMP_SALT, 8), true);
-    emit_rm(e, 0x89, S0, jump_field(JUMP_LIN, 8), true);
+    jump_entry(e, 8);
+    emit_rm(e, 0x89, S2, jump_field(JUMP_KEY, 8), true);
+    emit_rm(e, 0x8b, S2, below(JIT_FIELD(jit_tmp)), true);
+    emit_rm(e, 0x89, S2, jump_field(JUMP_CODE, 8), true);
     emit_ri(e, 4, S0, -4096, true);
     emit_rm(e, 0x89, S0, below(jit_reg_mem(R_RIP)), true);
     if (full_kinds[kind].pop) {

@@ -62,7 +62,9 @@ static bool fault_of_guest(int sig, const siginfo_t *info, mcontext_t *m)
         return false;
     }
     if (what & FAULT_FLAGS_IN_HOST) {
-        cpu->cc_src = (uint64_t)m->gregs[REG_EFL] & FL_ARITH;
+        uint64_t fl = (uint64_t)m->gregs[REG_EFL];
+
+        cpu->cc_src = (fl & 0xff) << 8 | !!(fl & FL_OF); /* translate.h */
     }
     cpu->jit_fault = true;
     m->gregs[REG_R10] = (greg_t)(cpu->regs[R_RIP] + (what & 0xfff));

@@ -3,8 +3,8 @@
 #include "util/osdep.h"
 #include "accel/jit/translate.h"
 
-#define CC_LOW JIT_FIELD(cc_src) /* SF ZF AF PF CF, as LAHF has them */
-static HostMem cc_high(void)     /* OF, in bit 3 */
+#define SAVED JIT_FIELD(cc_src) /* AX after LAHF and SETO AL */
+static HostMem cc_high(void)
 {
     return host_mem(CPU, (int32_t)offsetof(X86Cpu, cc_src) + 1);
 }
@@ -63,20 +63,36 @@ void jit_flags_save(JitTr *t, Emit *e)
 {
     t->s1 = e == t->e ? -1 : t->s1;
     emit_rr(e, 0x8b, S1, H_RAX, true);
-    EMIT(e, 0x9f, 0x0f, 0x90, 0xc0, 0xc0, 0xe0, 0x03); /* lahf; seto al; shl al, 3 */
-    emit_rm(e, 0x88, 0, cc_high(), false);
-    emit_rm(e, 0x88, 4 /* ah */, CC_LOW, false);
+    EMIT(e, 0x9f, 0x0f, 0x90, 0xc0); /* lahf; seto al */
+    emit_op(e, &(HostOp){ .opcode = 0x89, .opsize16 = true, .reg = H_RAX, .is_mem = true, .mem = SAVED });
     emit_rr(e, 0x8b, H_RAX, S1, true);
 }
 
 void jit_flags_restore(Emit *e)
 {
     emit_rr(e, 0x8b, S2, H_RAX, true);
-    emit_rm(e, 0x8a, 0, cc_high(), false);
-    EMIT(e, 0x04, 0x78); /* add al, 0x78: overflows when OF was set */
-    emit_rm(e, 0x8a, 4, CC_LOW, false);
-    EMIT(e, 0x9e); /* sahf */
+    emit_op(e, &(HostOp){ .map = 1, .opcode = 0xb7, .reg = H_RAX, .is_mem = true, .mem = SAVED }); /* movzx: as wide as was stored */
+    EMIT(e, 0x04, 0x7f, 0x9e); /* add al, 0x7f: overflows when OF was set; sahf */
     emit_rr(e, 0x8b, H_RAX, S2, true);
+}
+
+static void swap_halves(Emit *e)
+{
+    HostOp rol = { .opcode = 0xc1, .opsize16 = true, .is_mem = true, .mem = SAVED, .imm_len = 1, .imm = { 8 } };
+
+    emit_op(e, &rol);
+}
+
+void jit_flags_to_c(Emit *e)
+{
+    swap_halves(e);
+    emit_mi8(e, 0xc0, 4, cc_high(), 3); /* shl */
+}
+
+void jit_flags_from_c(Emit *e)
+{
+    emit_mi8(e, 0xc0, 5, cc_high(), 3); /* shr */
+    swap_halves(e);
 }
 
 void jit_flags_before_clobber(JitTr *t, JitInsn *j)

@@ -165,6 +165,61 @@ static bool int_short(JitTr *t, JitInsn *j)
     return true;
 }
 
+/*
+ * AH..BH beside what wants a REX prefix, as addresses do: the low byte instead, while both are exchanged.  Not for what has that register
+ * as its other operand too, or uses AL without naming it.
+ */
+static bool swap_ok(const Decoded *d, RegUse *high, const RegUse *other)
+{
+    if ((other->used && other->g == high->g) || (d->map == 1 && d->opcode == 0xb0)) { /* CMPXCHG */
+        return false;
+    }
+    high->host -= 4;
+    high->high = false;
+    return true;
+}
+
+static void swap(Emit *e, const RegUse *u)
+{
+    EMIT(e, 0x86, (uint8_t)(0xc0 | (u->host + 4) << 3 | u->host)); /* xchg */
+}
+
+static void modrm_emit(JitTr *t, JitInsn *j, HostOp *o, const RegUse *ur, const RegUse *um, const RegUse *swapped)
+{
+    const Operand *m = o->is_mem ? jit_memory_operand(j) : NULL;
+
+    o->low8 = (ur->used && ur->size == 1 && !ur->high) || (um->used && um->size == 1 && !um->high);
+    o->low8 &= !ur->high && !um->high;
+    if (m) {
+        if (ur->spilled && ur->g != t->kept) {
+            t->kept = H_NONE; /* S2 cannot be part of the address too */
+        }
+        o->mem = jit_mem(t, j, m->size, m->write ? ACC_WRITE : ACC_READ);
+    }
+    jit_flags_for(t, j);
+    if (swapped) {
+        if (m && o->mem.index == swapped->host) {
+            emit_rm(t->e, 0x8d, S0, o->mem, true);
+            o->mem = host_mem(S0, 0);
+        }
+        swap(t->e, swapped);
+    }
+    reg_load(t, j, ur);
+    if (!(um->spilled && um->host == ur->host)) {
+        reg_load(t, j, um);
+    }
+    if (j->d.opcode == 0xf6 || j->d.opcode == 0xf7) { /* DIV and IDIV are among them */
+        jit_fault_note(t, j);
+    }
+    emit_op(t->e, o);
+    if (swapped) {
+        swap(t->e, swapped);
+    }
+    reg_store(t, ur);
+    reg_store(t, um);
+    jit_flags_after(t, j);
+}
+
 /* Registers that live in memory go through S2 and, when there are two, S0, so that 32-bit results clear the upper half. */
 static bool int_modrm(JitTr *t, JitInsn *j)
 {
@@ -183,42 +238,21 @@ static bool int_modrm(JitTr *t, JitInsn *j)
 
     if (reg) {
         reg_use(&ur, reg, both && rm->write ? S0 : S2);
-        o.reg = (uint8_t)ur.host;
-    } else {
-        o.reg = d->modrm >> 3 & 7;
     }
-    if (mem) {
-        o.is_mem = true;
-    } else {
+    if (!mem) {
         reg_use(&um, rm, both && !rm->write ? S0 : S2);
         ur.read |= um.read && um.g == ur.g; /* it shares S2 */
-        o.rm = (uint8_t)um.host;
     }
     bool rex = o.w || mem || wants_rex(&ur) || wants_rex(&um); /* S0 and S1 are in the address */
+    RegUse *swapped = !rex ? NULL : ur.high ? &ur : um.high ? &um : NULL;
 
-    if (rex && (ur.high || um.high)) {
+    if (swapped && !swap_ok(d, swapped, swapped == &ur ? &um : &ur)) {
         return false;
     }
-    o.low8 = (ur.used && ur.size == 1 && !ur.high) || (um.used && um.size == 1 && !um.high);
-    o.low8 &= !ur.high && !um.high;
-    if (mem) {
-        if (ur.spilled && ur.g != t->kept) {
-            t->kept = H_NONE; /* S2 cannot be part of the address too */
-        }
-        o.mem = jit_mem(t, j, rm->size, rm->write ? ACC_WRITE : ACC_READ);
-    }
-    jit_flags_for(t, j);
-    reg_load(t, j, &ur);
-    if (!(um.spilled && um.host == ur.host)) {
-        reg_load(t, j, &um);
-    }
-    if (d->opcode == 0xf6 || d->opcode == 0xf7) { /* DIV and IDIV are among them */
-        jit_fault_note(t, j);
-    }
-    emit_op(t->e, &o);
-    reg_store(t, &ur);
-    reg_store(t, &um);
-    jit_flags_after(t, j);
+    o.is_mem = mem;
+    o.reg = reg ? (uint8_t)ur.host : d->modrm >> 3 & 7;
+    o.rm = (uint8_t)um.host;
+    modrm_emit(t, j, &o, &ur, &um, swapped);
     return true;
 }
 

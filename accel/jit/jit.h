@@ -34,9 +34,14 @@
 /* What the inline look-up of indirect branches compares: see jit_dispatch.c. */
 typedef struct JitEntry {
     const uint8_t *host; /* address of the guest's bytes */
-    const uint8_t *code;
+    const uint8_t *code; /* JitBlock.polling */
 } JitEntry;
 #define JIT_ENTRY_SHIFT 4
+
+static inline const uint8_t *jit_past_poll(const uint8_t *polling) /* a comparison and a jump */
+{
+    return polling + 14;
+}
 
 typedef struct JitBlock JitBlock;
 
@@ -48,6 +53,7 @@ typedef struct JitExit {
     uint8_t *site;           /* its displacement, write mapping */
     const uint8_t *stub;
     uint16_t page_off;       /* of the target */
+    bool polls;              /* it is backwards: to where the target looks for events */
 } JitExit;
 
 /* Of JitBlock.mode: a block without groups, where others go on when a group failed (group.c).  No MODE_* bit. */
@@ -76,6 +82,7 @@ struct JitBlock {
     const uint8_t *checked;  /* those: where @code goes on when the second page is mapped */
     RamBlock *ram;
     uint64_t page_off;       /* of its page in @ram */
+    const uint8_t *polling;  /* looks for events, and goes on at @code */
     const uint8_t *code;
     uint32_t mode;
     uint16_t dep_lo, dep_hi; /* the bytes of the page that it depends on: its own, and those whose flag use it looked at */
@@ -96,16 +103,21 @@ typedef struct JitChunk {
     size_t slab_used;
 } JitChunk;
 
+/* How an access looks for its page: the one reached last; the last even and the last odd one; in the TLB at once. */
+typedef enum { SITE_PAGE, SITE_PAIR, SITE_TLB } JitSiteWay;
+
 /* An instruction, by its bytes' host address, and how often it was caught missing.  Two of one place: the older one is forgotten. */
 typedef struct JitSite {
     const uint8_t *insn;
-    unsigned samples;
+    JitSiteWay way;
+    unsigned samples;        /* since it looks that way */
 } JitSite;
 
 typedef struct JitStats {
     uint64_t blocks, insns, insns_c, code_bytes; /* translated; of those insns, with a C call */
     int64_t translating; /* nanoseconds of the thread; with -d jit-stats only */
     uint64_t calls_c, misses, crossings, mem_c, dispatches, links, entered, interp, invalidated, evictions, verified, sites, plain;
+    uint64_t evicted, unlinks, unlinks_evicted; /* blocks; direct jumps taken back, those of them because a block was evicted */
 } JitStats;
 
 typedef const uint8_t *JitHelper(X86Cpu *cpu, void *arg, uint64_t val);
@@ -135,6 +147,7 @@ typedef struct JitCpu {
     const uint8_t *vec_load[JIT_VEC_LOADS]; /* by LIVE_* bits; they go on at X86Cpu.jit_vec_to */
     const uint8_t *full[JIT_FULLS]; /* called */
     const uint8_t *smap[2];  /* called: the guard of user pages is there, is lifted; sys.c */
+    uint64_t salt_factor;    /* secret */
     unsigned epoch;          /* cpu->tlb_epoch, tlb_way that jit_pages is good for */
     uint32_t modes[2];       /* of supervisor and user when they ran last: that jit_jumps is good for */
     bool left_early;         /* a block was left before its end: verify.c cannot compare */
@@ -197,7 +210,7 @@ void jit_blocks(X86Cpu *cpu, JitCpu *j);
 /* sites.c */
 void jit_sites_init(JitCpu *j);
 void jit_site_sample(JitCpu *j, const JitSlot *slot); /* X86Cpu.jit_misses ran out at this access; may drop its block */
-bool jit_site_thrashes(JitCpu *j, const uint8_t *insn); /* look into the TLB at once */
+JitSiteWay jit_site_way(JitCpu *j, const uint8_t *insn);
 
 /* fault.c */
 void jit_fault_init(void); /* once: takes SIGFPE, SIGILL and SIGSEGV; what generated code did not raise goes to who had them before */

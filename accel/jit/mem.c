@@ -107,9 +107,10 @@ void jit_cold_jump(JitTr *t, const JitSlot *s, const uint8_t *thunk)
 
 /*
  * The page reached last, per base register: most accesses find it there and need no look-up.  Other places: absolute addresses,
- * FS and GS, RIP-relative ones and tables by where they are.
+ * FS and GS, RIP-relative ones and tables by where they are; and pairs, of the last even page and the last odd one, for SITE_PAIR.
  */
-enum { PAGE_SEG = 16, PAGE_RIP = 17, PAGE_RIPS = 4, PAGE_ABS = 21, PAGE_ABSES = 3 };
+enum { PAGE_SEG = 16, PAGE_RIP = 17, PAGE_RIPS = 4, PAGE_ABS = 21, PAGE_ABSES = 3, PAGE_PAIR = 24, PAGE_PAIRS = 2 };
+G_STATIC_ASSERT(PAGE_PAIR + 2 * PAGE_PAIRS == JIT_PAGES);
 
 static unsigned page_place(const JitInsn *j)
 {
@@ -131,6 +132,16 @@ static HostMem page_addend(unsigned place, bool write)
     return host_mem(CPU, (int32_t)(offsetof(X86Cpu, jit_pages.addend) + (write * JIT_PAGES + place) * 8));
 }
 
+uint64_t jit_secret(void)
+{
+    uint64_t secret = 0;
+
+    if (getrandom(&secret, sizeof(secret), 0) != sizeof(secret)) {
+        secret = (uint64_t)g_get_monotonic_time() * 0x9e3779b97f4a7c15u;
+    }
+    return secret;
+}
+
 /*
  * The tag of an empty place is an address that is in no page of any guest: not canonical, and nobody but we knows which.  So "address -
  * tag is at most 4096 - size" is the whole test, without one for empty places.  Should a guest guess it, it finds @no_page there
@@ -139,12 +150,8 @@ static HostMem page_addend(unsigned place, bool write)
 void jit_pages_init(JitCpu *j)
 {
     X86Cpu *cpu = j->cpu;
-    uint64_t secret = 0;
+    uint64_t secret = (jit_secret() & 0x00fffffffffff000u) | 0x4a00000000000000u;
 
-    if (getrandom(&secret, sizeof(secret), 0) != sizeof(secret)) {
-        secret = (uint64_t)g_get_monotonic_time() * 0x9e3779b97f4a7c15u;
-    }
-    secret = (secret & 0x00fffffffffff000u) | 0x4a00000000000000u;
     j->no_page = g_malloc0(0x1000);
     for (unsigned k = 0; k < 2 * JIT_PAGES; k++) {
         cpu->jit_pages.tag[k / JIT_PAGES][k % JIT_PAGES] = secret;
@@ -207,24 +214,68 @@ static void address_to(Emit *e, unsigned reg, HostMem at)
     }
 }
 
-/* The address to S0 and the page of its last byte to S2. */
-static void address_and_page(Emit *e, HostMem at, unsigned size)
+/* The page of the last byte, of the address in S0, to S2. */
+static void page_to(Emit *e, unsigned size)
 {
-    address_to(e, S0, at);
     emit_rm(e, 0x8d, S2, host_mem(S0, (int32_t)size - 1), true);
     emit_ri(e, 4, S2, -4096, true);
 }
 
 /* These leave the addend in S1, and go to out-of-line code that follows when it is not to be had. */
-static void look_up_tlb(JitTr *t, HostMem at, unsigned size, bool write)
+static void look_up_tlb(JitTr *t, HostMem at, unsigned size, unsigned place, bool write)
 {
     Emit *e = t->e;
 
-    address_and_page(e, at, size);
+    address_to(e, S0, at);
+    page_to(e, size);
     tlb_compare(e, write, 0);
     emit_jcc(e, CC_NE, emit_rx(t->cold));
     emit_rm(e, 0x8b, S1, host_mem(S1, (int32_t)offsetof(TlbEntry, addend)), true);
+    if (at.base != S0) { /* a field of something: others of it, by the same register, may look for the page last reached */
+        emit_rm(e, 0x89, S2, page_tag(place, write), true);
+        emit_rm(e, 0x89, S1, page_addend(place, write), true);
+    }
     jit_kept_reload(t, e);
+}
+
+/*
+ * Two pages are remembered, and which one it is is no branch.  An aligned operand crosses no page; all others go out of line.  The address
+ * is in S0, @size is a power of two.
+ */
+static void look_up_pair(JitTr *t, unsigned size, unsigned place, bool write)
+{
+    Emit *e = t->e, *c = t->cold;
+    HostOp odd = { .opcode = 0xf7, .rm = S0, .imm_len = 4, .imm = { 0, 0x10 } };
+    HostOp outside = { .opcode = 0xf7, .w = true, .rm = S2, .imm_len = 4 };
+    HostOp if_odd = { .map = 1, .opcode = 0x45, .w = true, .is_mem = true };
+
+    st_le32(outside.imm, ~0xfffu | (size - 1));
+    emit_rm(e, 0x8b, S1, page_addend(place, write), true);
+    emit_rm(e, 0x8b, S2, page_tag(place, write), true);
+    emit_op(e, &odd);
+    if_odd.reg = S1;
+    if_odd.mem = page_addend(place + 1, write);
+    emit_op(e, &if_odd);
+    if_odd.reg = S2;
+    if_odd.mem = page_tag(place + 1, write);
+    emit_op(e, &if_odd);
+    emit_rr(e, 0x33, S2, S0, true);
+    emit_op(e, &outside);
+    emit_jcc(e, CC_NE, emit_rx(c));
+    jit_kept_reload(t, e);
+
+    page_to(c, size);
+    emit_op(c, &odd);
+    uint8_t *is_odd = emit_jcc_later(c, CC_NE);
+
+    emit_call(c, t->jit->page_thunks[place][write]);
+    uint8_t *both = emit_jmp_later(c);
+
+    emit_patch(is_odd, c->to_rx, emit_rx(c));
+    emit_call(c, t->jit->page_thunks[place + 1][write]);
+    emit_patch(both, c->to_rx, emit_rx(c));
+    jit_kept_reload(t, c);
+    emit_jcc(c, CC_E, emit_rx(e));
 }
 
 static void look_up_page(JitTr *t, HostMem at, unsigned size, unsigned place, bool write)
@@ -236,7 +287,8 @@ static void look_up_page(JitTr *t, HostMem at, unsigned size, unsigned place, bo
     emit_ri(e, 7, S1, 4096 - (int32_t)size, true);
     emit_jcc(e, CC_A, emit_rx(c));
     emit_rm(e, 0x8b, S1, page_addend(place, write), true);
-    address_and_page(c, at, size);
+    address_to(c, S0, at);
+    page_to(c, size);
     emit_call(c, t->jit->page_thunks[place][write]);
     jit_kept_reload(t, c);
     emit_jcc(c, CC_E, emit_rx(e));
@@ -248,11 +300,16 @@ static void look_up_page(JitTr *t, HostMem at, unsigned size, unsigned place, bo
  */
 static void look_up(JitTr *t, const JitInsn *j, HostMem at, unsigned size, unsigned place, bool write)
 {
+    const uint8_t *insn = t->page + j->i.off;
+    JitSiteWay way = jit_site_way(t->jit, insn);
+
     t->s1 = -1;
-    if (jit_site_thrashes(t->jit, t->page + j->i.off)) {
-        look_up_tlb(t, at, size, write);
-    } else {
+    if (way == SITE_PAGE) {
         look_up_page(t, at, size, place, write);
+    } else if (way == SITE_PAIR && at.base == S0 && !(size & (size - 1))) { /* tables; fields of something are in many pages */
+        look_up_pair(t, size, PAGE_PAIR + 2 * ((uintptr_t)insn % PAGE_PAIRS), write);
+    } else {
+        look_up_tlb(t, at, size, place, write);
     }
 }
 

@@ -71,7 +71,14 @@ static JitBlock *block_crossing(JitCpu *j, X86Cpu *cpu, uint64_t lin, uint32_t m
     return b;
 }
 
-/* The block of JitBlock.mode @mode at an exact RIP, made if need be; NULL: an instruction that the interpreter must do.  May raise. */
+/*
+ * The block of JitBlock.mode @mode at an exact RIP, made if need be; NULL: an instruction that the interpreter must do.  May raise.
+ *
+ * mmu_protect_code() may serve a flush that somebody asked for, after which @page may be mapped there no more.  The block found here is
+ * then run once as if the request had come a moment later: who waits for the flush waits for write tags to go, and this is a page to
+ * fetch from; what a new view of memory or another vCPU's tables take away is told by events, which the next poll sees.  No way to the
+ * block is noted by its linear address: links stay in its page, jit_jumps is filled from the TLB alone.
+ */
 static JitBlock *block_at(JitCpu *j, X86Cpu *cpu, uint64_t lin, uint32_t mode)
 {
     CodePage page = mmu_fetch_page(cpu, lin);
@@ -98,6 +105,15 @@ static bool limit_ok(const X86Cpu *cpu, const JitBlock *b)
     return (cpu->mode & (MODE_CODE64 | MODE_FLAT)) || cpu->regs[R_RIP] + (b->dep_hi - b->dep_lo) <= cpu->seg[SEG_CS].limit;
 }
 
+/*
+ * What the keys of jit_jumps are made with: not canonical, so that an empty entry is no address's, and in a way that no guest knows, as
+ * two addresses under two salts may have the same key.
+ */
+static uint64_t salt_of(const JitCpu *j, uint64_t id)
+{
+    return (id * j->salt_factor & (UINT64_MAX >> 2)) | (uint64_t)1 << 62;
+}
+
 /* A C function may have changed what is mapped where, or the privilege, or dropped blocks: what was noted of them must go. */
 static void pages_check(JitCpu *j, X86Cpu *cpu)
 {
@@ -113,7 +129,7 @@ static void pages_check(JitCpu *j, X86Cpu *cpu)
         *mode = cpu->mode;
         j->dropped = false;
     }
-    cpu->jit_salt = tlb_code_id(cpu);
+    cpu->jit_salt = salt_of(j, tlb_code_id(cpu));
 }
 
 /* Where to go on at an exact RIP; then regs[R_RIP] is the page's.  @plain: JIT_PLAIN or 0. */
@@ -346,7 +362,7 @@ const uint8_t *jit_help_mem(X86Cpu *cpu, void *arg, uint64_t lin)
 static void exit_to(JitCpu *j, JitExit *x, JitBlock *b)
 {
     jit_exit_link(x, b);
-    emit_patch(x->site, j->mem.rx - j->mem.rw, b->code);
+    emit_patch(x->site, j->mem.rx - j->mem.rw, x->polls ? b->polling : b->code);
 }
 
 /* A group has no page, which would begin at @lowest: with the help of the TLB, or without groups. */
@@ -450,6 +466,7 @@ const uint8_t *jit_help_call_finish(X86Cpu *cpu, void *arg, uint64_t target)
 
     insn_begin(cpu, s);
     if (!canonical(cpu, target)) {
+        mem_store(cpu, cpu->regs[R_RSP] - 8, cpu->jit_below, 8);
         x86_raise_gp0(cpu);
     }
     cpu->insn = NULL;
@@ -474,7 +491,7 @@ void jit_blocks(X86Cpu *cpu, JitCpu *j)
         j->stats.entered++;
         jit_fault_thread(j);
         if (code) {
-            j->enter(cpu, code);
+            j->enter(cpu, jit_past_poll(code)); /* events that wait may be such as cannot be taken now */
         } else if (G_UNLIKELY(j->verify)) {
             jit_verify(j, b);
         } else {

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * Accesses that seldom find the page that was last reached through their base register (a table that straddles a page, a window that is
- * searched): they look into the TLB at once, which costs more than a remembered page and less than to miss it.
+ * searched): they remember two pages, and when that does not help either look into the TLB at once.  Each costs more than the way
+ * before it, and less than to miss there.
  *
  * Who they are is found by samples: the thunks of such misses (mem.c) count down, and each SITE_PERIODth one comes here by the slow path.
  * When those before it were so many in so short a time, its instruction is a suspect; after some times its block is made anew.
@@ -20,11 +21,11 @@ static JitSite *site_at(JitCpu *j, const uint8_t *insn)
     return &j->sites[(h ^ h >> 12) % G_N_ELEMENTS(j->sites)];
 }
 
-bool jit_site_thrashes(JitCpu *j, const uint8_t *insn)
+JitSiteWay jit_site_way(JitCpu *j, const uint8_t *insn)
 {
     const JitSite *s = site_at(j, insn);
 
-    return s->insn == insn && s->samples >= SITE_SAMPLES;
+    return s->insn == insn ? s->way : SITE_PAGE;
 }
 
 void jit_sites_init(JitCpu *j)
@@ -48,7 +49,9 @@ void jit_site_sample(JitCpu *j, const JitSlot *slot)
     if (s->insn != insn) {
         *s = (JitSite){ .insn = insn };
     }
-    if (s->samples < SITE_SAMPLES && ++s->samples == SITE_SAMPLES) {
+    if (s->way < SITE_TLB && ++s->samples == SITE_SAMPLES) {
+        s->way++;
+        s->samples = 0;
         j->stats.sites++;
         jit_cache_drop(j, slot->block);
     }

@@ -80,8 +80,11 @@ void jit_stats_print(JitCpu *j)
                            t->misses, t->crossings, t->mem_c);
     g_string_append_printf(s, "  ways out: links made %" PRIu64 ", table misses %" PRIu64 ", entries from the run loop %" PRIu64 "\n",
                            t->links, t->dispatches, t->entered);
+    g_string_append_printf(s, "  links undone: written or replaced %" PRIu64 ", evicted %" PRIu64 "\n", t->unlinks - t->unlinks_evicted,
+                           t->unlinks_evicted);
     g_string_append_printf(s, "  ways to blocks without groups made: %" PRIu64 "\n", t->plain);
-    g_string_append_printf(s, "  blocks dropped: written %" PRIu64 ", chunks evicted %" PRIu64 "\n", t->invalidated, t->evictions);
+    g_string_append_printf(s, "  blocks dropped: written %" PRIu64 ", evicted %" PRIu64 "; chunks evicted %" PRIu64 "\n", t->invalidated,
+                           t->evicted, t->evictions);
     g_string_append_printf(s, "  accesses that do without the page last reached: %" PRIu64 "\n", t->sites);
     if (j->verify) {
         g_string_append_printf(s, "  blocks run and found as the interpreter's: %" PRIu64 "\n", t->verified);

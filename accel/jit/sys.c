@@ -139,6 +139,8 @@ static bool sys_stac(JitTr *t, JitInsn *j)
 
 static bool sys_pushf(JitTr *t, JitInsn *j)
 {
+    HostMem of = JIT_FIELD(cc_src), others = host_mem(CPU, of.disp + 1); /* translate.h */
+
     if (!jit_code64(t) || j->d.opsize != 8) {
         return false;
     }
@@ -147,7 +149,10 @@ static bool sys_pushf(JitTr *t, JitInsn *j)
 
     emit_rm(t->e, 0x8b, S2, JIT_FIELD(eflags), false);
     emit_ri(t->e, 4, S2, ~(int32_t)(FL_VM | FL_RF), false);
-    emit_rm(t->e, 0x0b, S2, JIT_FIELD(cc_src), false);
+    emit_op(t->e, &(HostOp){ .map = 1, .opcode = 0xb6, .reg = S0, .is_mem = true, .mem = of }); /* movzx */
+    emit_shift(t->e, 4, S0, 11, false);
+    emit_rm(t->e, 0x0a, S0, others, false);
+    emit_rr(t->e, 0x0b, S2, S0, false);
     emit_rm(t->e, 0x89, S2, m, true);
     emit_rm(t->e, 0x8d, G_SP, host_mem(G_SP, -8), true);
     return true;
@@ -157,6 +162,7 @@ static bool sys_pushf(JitTr *t, JitInsn *j)
 static bool sys_popf(JitTr *t, JitInsn *j)
 {
     const int32_t all = 0x3fffff; /* where RFLAGS has any */
+    HostMem of = JIT_FIELD(cc_src), others = host_mem(CPU, of.disp + 1);
     Emit *e = t->e;
 
     if (!jit_code64(t) || j->d.opsize != 8 || t->jit->verify) {
@@ -176,7 +182,9 @@ static bool sys_popf(JitTr *t, JitInsn *j)
     emit_jcc(e, CC_NE, cold);
     emit_rr(e, 0x8b, S0, S2, false);
     emit_ri(e, 4, S0, FL_ARITH, false);
-    emit_rm(e, 0x89, S0, JIT_FIELD(cc_src), true);
+    emit_rm(e, 0x88, S0, others, false);
+    emit_shift(e, 5, S0, 11, false);
+    emit_rm(e, 0x88, S0, of, false);
     emit_ri(e, 4, S2, all & ~FL_ARITH, false);
     emit_rm(e, 0x89, S2, JIT_FIELD(eflags), false);
     emit_rm(e, 0x8d, G_SP, host_mem(G_SP, 8), true);

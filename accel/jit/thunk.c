@@ -153,6 +153,7 @@ static const uint8_t *helper_thunk(Emit *e, JitHelper *fn, const uint8_t *save, 
     const uint8_t *at = emit_rx(e);
 
     move_guest(e, false);
+    jit_flags_to_c(e);
     save_if_live(e, save);
     emit_rr(e, 0x8b, H_RDI, CPU, true);
     emit_rr(e, 0x8b, H_RSI, S1, true);
@@ -161,6 +162,7 @@ static const uint8_t *helper_thunk(Emit *e, JitHelper *fn, const uint8_t *save, 
     emit_rr(e, 0x85, H_RAX, H_RAX, true);
     emit_jcc(e, CC_E, leave);
     emit_rm(e, 0x89, H_RAX, JIT_FIELD(jit_next), true);
+    jit_flags_from_c(e);
     jit_flags_restore(e);
     move_guest(e, true);
     emit_jmp_mem(e, JIT_FIELD(jit_next));
@@ -176,6 +178,7 @@ void jit_thunks(JitCpu *j, Emit *e)
     emit_rm(e, 0x89, H_RSP, host_mem(H_RDI, (int32_t)offsetof(X86Cpu, jit_host_sp)), true);
     emit_rr(e, 0x8b, CPU, H_RDI, true);
     emit_rr(e, 0x8b, S1, H_RSI, true);
+    jit_flags_from_c(e);
     move_guest(e, true);
     emit_jmp_reg(e, S1);
 
@@ -185,6 +188,7 @@ void jit_thunks(JitCpu *j, Emit *e)
     j->leave = emit_rx(e);
     emit_rm(e, 0x89, S0, jit_reg_mem(R_RIP), true);
     move_guest(e, false);
+    jit_flags_to_c(e);
     save_if_live(e, save);
     const uint8_t *out = emit_rx(e);
     emit_rm(e, 0x8b, H_RSP, JIT_FIELD(jit_host_sp), true);

@@ -276,6 +276,7 @@ static void emit_cross_check(JitTr *t)
 
 static void emit_block(JitTr *t)
 {
+    jit_poll(t);
     if (t->b->host2) {
         emit_cross_check(t);
     }
@@ -322,6 +323,7 @@ static JitBlock *translate(JitCpu *j, uint64_t lin, uint32_t mode, const CodePag
     t->cpu = cpu;
     t->jit = j;
     t->page = page->host;
+    t->lin = lin & ~(uint64_t)0xfff;
     t->mode = cpu->mode;
     t->native = jit_native(cpu->mode);
     t->count = 0;
@@ -343,12 +345,11 @@ static JitBlock *translate(JitCpu *j, uint64_t lin, uint32_t mode, const CodePag
     t->b = jit_cache_alloc(t->chunk, sizeof(JitBlock));
     *t->b = head;
     t->b->calls_c = !t->insns[0].row;
-    t->b->code = emit_rx(t->e);
     t->b->count = (uint16_t)t->count;
     const uint8_t *cold = emit_rx(t->cold);
 
     emit_block(t);
-    jit_perfmap_note(t->b->code, (size_t)(emit_rx(t->e) - t->b->code), "block", lin);
+    jit_perfmap_note(t->b->polling, (size_t)(emit_rx(t->e) - t->b->polling), "block", lin);
     jit_perfmap_note(cold, (size_t)(emit_rx(t->cold) - cold), "cold", lin);
     j->stats.blocks++;
     j->stats.insns += t->count;
@@ -357,7 +358,7 @@ static JitBlock *translate(JitCpu *j, uint64_t lin, uint32_t mode, const CodePag
         log_block(t, lin);
     }
     if (log_on(LOG_OUT_ASM)) {
-        log_code("host code:", t->b->code, emit_rx(t->e));
+        log_code("host code:", t->b->polling, emit_rx(t->e));
         log_code("out of line:", cold, emit_rx(t->cold));
     }
     g_ptr_array_add(t->chunk->blocks, t->b);

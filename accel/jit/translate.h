@@ -4,8 +4,9 @@
  *
  * Host registers: guest RAX, RCX, RDX, RBX, RBP, RSI, RDI, R8, R12, R13, R14 are themselves, guest RSP is in R15; guest R9, R10, R11
  * and R15 are in memory (X86Cpu.regs).  Host RSP points at X86Cpu, with a stack below it.  S0, S1, S2 are free for every
- * instruction.  Between instructions the guest's arithmetic flags are in the host's (fl_host), in cc_src as CC_FLAGS (fl_mem),
- * or both; where nobody will look at them (liveness) they may be in neither.  cc_op is CC_FLAGS all the time.
+ * instruction.  Between instructions the guest's arithmetic flags are in the host's (fl_host), in cc_src as LAHF and SETO AL make
+ * AX (fl_mem), or both; where nobody will look at them (liveness) they may be in neither.  cc_op is CC_FLAGS all the time, and the
+ * thunks between generated code and C make cc_src what C takes for that.
  *
  * A class of instructions is a table of JitRow, one row a mnemonic, and functions that emit.  Such a function either emits the
  * whole instruction and returns true, or emits nothing and returns false: then the instruction's C function is called.
@@ -85,6 +86,7 @@ struct JitTr {
     Emit *cold;
     JitBlock *b;
     const uint8_t *page;  /* host address of the page's bytes */
+    uint64_t lin;         /* address of the page when the block was made: it may be mapped elsewhere too */
     uint32_t mode;
     bool native;          /* code may be emitted in this mode */
     bool fl_host, fl_mem;
@@ -136,6 +138,8 @@ void jit_flags_analyse(JitInsn *j);                     /* fl_* from the decoder
 void jit_flags_liveness(JitTr *t);
 void jit_flags_save(JitTr *t, Emit *e);                 /* host -> memory, whatever fl_* say */
 void jit_flags_restore(Emit *e);                        /* memory -> host; uses S2 */
+void jit_flags_to_c(Emit *e);                           /* cc_src as generated code has it -> CC_FLAGS; host's flags clobbered */
+void jit_flags_from_c(Emit *e);
 void jit_flags_before_clobber(JitTr *t, JitInsn *j);    /* @j is about to destroy the host's flags before it reads or sets the guest's */
 void jit_flags_for(JitTr *t, JitInsn *j);               /* the host's are what @j looks at */
 void jit_flags_after(JitTr *t, JitInsn *j);             /* @j's own host instruction has set them */
@@ -151,6 +155,7 @@ HostMem jit_mem_stack(JitTr *t, JitInsn *j, int delta, unsigned size, MemAccess 
 HostMem jit_mem_at(JitTr *t, JitInsn *j, unsigned g, unsigned size, MemAccess acc);   /* at guest register @g */
 void jit_lea(JitTr *t, const JitInsn *j, unsigned dst, bool wide); /* the effective address alone; keeps flags; uses S0, S1 */
 
+uint64_t jit_secret(void); /* bits that no guest knows */
 void jit_pages_init(JitCpu *j);
 const uint8_t *jit_page_thunk(Emit *e, unsigned place, bool write); /* made once, for each of JIT_PAGES places */
 
@@ -160,11 +165,12 @@ void jit_groups_end(JitTr *t);    /* something may have happened to the mappings
 JitSlot *jit_slot(JitTr *t, JitInsn *j);
 void jit_cold_jump(JitTr *t, const JitSlot *s, const uint8_t *thunk); /* emits out-of-line code: goes there with this slot */
 
-/* dispatch.c: ways out of a block */
+/* dispatch.c: ways into a block and out of it */
+void jit_poll(JitTr *t);
 void jit_exit_to(JitTr *t, JitInsn *j, int64_t rel, uint16_t live); /* direct jump to page base + @rel */
 /* Emits out-of-line code: to the plain block that begins with @j; @s: of its group's first access, S0 the group's lowest address. */
 void jit_exit_plain(JitTr *t, JitInsn *j, JitSlot *s);
-bool jit_exit_if(JitTr *t, JitInsn *j, unsigned cc); /* @j's jump, when the host's @cc holds; false: not forwards in this page, not done */
+bool jit_exit_if(JitTr *t, JitInsn *j, unsigned cc); /* @j's jump, when the host's @cc holds; false: not in this page, not done */
 /* Indirect jump to the linear address in S0.  @slot: whose C function does it all when that is not the fast case; NULL: state is
  * committed, S0 is the new RIP.  @pop: added to RSP when nothing can fail any more. */
 void jit_exit_indirect(JitTr *t, const JitSlot *slot, const uint8_t *slow, int32_t pop);

@@ -130,7 +130,7 @@ typedef union VecReg {
 /* X86Cpu.vec_live.  LIVE_AVX comes with LIVE_SSE. */
 enum { LIVE_SSE = 1, LIVE_AVX = 2, LIVE_X87 = 4 /* MMX too */ };
 #define JIT_X87_NOTED (1u << 31)
-#define JIT_PAGES 24 /* X86Cpu.jit_pages */
+#define JIT_PAGES 28 /* X86Cpu.jit_pages */
 #define JIT_JUMPS 16384 /* X86Cpu.jit_jumps: a kernel and a program have some thousand places that returns and far jumps go to */
 
 struct CpuModel; /* models.h: family, features, caches */
@@ -151,10 +151,11 @@ struct X86Cpu {
      * tag and addend copied from the TLB.  Emptied when a C function that it called has changed tlb_epoch or tlb_way.
      */
     struct { uint64_t tag[2][JIT_PAGES], addend[2][JIT_PAGES]; } jit_pages;
-    uint64_t jit_salt;      /* valid entries of jit_jumps have this one */
+    uint64_t jit_salt;      /* valid entries of jit_jumps are made with this one */
     uint64_t jit_group[8];  /* addends of pages that the current block has looked up */
     uint64_t jit_insns;     /* executed, with -d jit-stats */
     uint64_t jit_tmp;       /* between two accesses of one instruction */
+    uint64_t jit_below;     /* what was on the stack where an indirect call's return address is now */
     const void *jit_next;   /* where generated code goes on after a C helper */
     const void *jit_vec_to; /* where generated code goes on after loading vector state */
     uint64_t jit_x87_page;  /* the last x87 instruction's page address and, with JIT_X87_NOTED, opcode and offset: not yet in fip, fop */
@@ -233,7 +234,7 @@ struct X86Cpu {
     atomic_uint tlb_acks;   /* flushes done for VCPU_EV_TLB */
     Vcpu vcpu;
     bool bsp;
-    struct { uint64_t lin, salt; const void *code; uint64_t pad; } jit_jumps[JIT_JUMPS] /* for generated code: where addresses go on */
+    struct { uint64_t key; const void *code; } jit_jumps[JIT_JUMPS] /* for generated code: where addresses (key ^ salt) go on */
         __attribute__((aligned(64)));
 };
 

@@ -71,17 +71,15 @@ enum { CODE_WRITES_MAX = 64, CODE_PENDING = 255 };
 
 static void drop_direct_writers(X86Cpu *cpu, RamBlock *ram, uint64_t page_off, unsigned writers)
 {
+    if (writers & mmu_writer_bit(cpu)) {
+        tlb_drop_write(cpu, ram->host + page_off);
+        cpu->tlb_epoch++;
+    }
     for (unsigned i = 0; i < vcpu_count(); i++) {
         X86Cpu *other = x86_cpu(vcpu_get(i));
 
-        if (!(writers & mmu_writer_bit(other))) {
-            continue;
-        }
-        if (other != cpu) {
+        if (other != cpu && (writers & mmu_writer_bit(other))) {
             wait_for_flush(cpu, other, 0);
-        } else {
-            tlb_drop_write(cpu, ram->host + page_off);
-            cpu->tlb_epoch++;
         }
     }
 }

@@ -24,9 +24,9 @@ static void prepare_text(void)
     }
 }
 
-static uint64_t run_crc(uint64_t size)
+static uint64_t crc_by(uint32_t *table, uint64_t size)
 {
-    uint32_t table[256], crc = ~0u;
+    uint32_t crc = ~0u;
     for (uint32_t i = 0; i < 256; i++) {
         uint32_t c = i;
         for (int k = 0; k < 8; k++) {
@@ -40,6 +40,19 @@ static uint64_t run_crc(uint64_t size)
         }
     }
     return crc;
+}
+
+static uint64_t run_crc(uint64_t size)
+{
+    static __attribute__((aligned(4096))) uint32_t table[256];
+    return crc_by(table, size);
+}
+
+/* The same with half of the table in one page, half in the next: emulators may remember the last page only. */
+static uint64_t run_crc_pages(uint64_t size)
+{
+    static __attribute__((aligned(4096))) uint32_t pages[2048];
+    return crc_by(pages + 1024 - 128, size);
 }
 
 /* A binary search tree of random keys, from malloc. */
@@ -244,6 +257,7 @@ static uint64_t run_writes(uint64_t size)
 
 const Program data_programs[] = {
     {"crc", "integer", 350, run_crc, prepare_text, NULL},
+    {"crcpages", "integer", 350, run_crc_pages, prepare_text, NULL},
     {"tree", "integer", 50, run_tree, NULL, NULL},
     {"quicksort", "integer", 30, run_quicksort, NULL, NULL},
     {"sha256", "integer", 24, run_sha256, prepare_text, NULL},
