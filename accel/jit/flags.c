@@ -48,14 +48,11 @@ void jit_flags_analyse(JitInsn *j)
 
 void jit_flags_liveness(JitTr *t)
 {
-    uint16_t live = FL_ARITH;
+    uint16_t live = t->live_behind;
 
     for (unsigned k = t->count; k-- > 0;) {
         JitInsn *j = &t->insns[k];
 
-        if (k + 1 == t->count && j->row && j->row->ends == JIT_ENDS) {
-            live = 0;
-        }
         j->live_out = live | j->live_target;
         live = j->live_in = (uint16_t)(j->fl_read | (j->live_out & ~j->fl_kill));
     }

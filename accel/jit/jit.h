@@ -18,7 +18,8 @@
 #include "target/i386/decode.h"
 #include "util/execmem.h"
 
-#define JIT_MAX_INSNS 64      /* a block */
+#define JIT_MAX_INSNS 64      /* a block; */
+#define JIT_MAX_BRANCHES 4    /* four fifths of what lies behind so many, none taken, never run */
 #define JIT_BLOCK_ROOM 49152u /* bytes of code that a block may need: checked before it is begun */
 #define JIT_CHUNKS_MIN 16     /* the cache is evicted by such parts: */
 #define JIT_CHUNK_BYTES (4 * MiB) /* what a vCPU does without a pause that anybody notices */

@@ -137,7 +137,9 @@ static bool ends_block(const JitInsn *j)
 
 static void decode_block(JitTr *t, unsigned off)
 {
-    while (t->count < JIT_MAX_INSNS) {
+    unsigned branches = 0;
+
+    while (t->count < JIT_MAX_INSNS && branches < JIT_MAX_BRANCHES) {
         JitInsn *j = &t->insns[t->count];
 
         if (!decode_at(t, off, j) || (t->jit->verify && t->count && !(j->row && t->insns[0].row))) {
@@ -147,20 +149,35 @@ static void decode_block(JitTr *t, unsigned off)
         t->count++;
         off += j->i.len;
         t->b->dep_hi = (uint16_t)off;
+        branches += (j->i.flags & INSN_BRANCH) != 0;
         if (ends_block(j)) {
             return;
         }
     }
 }
 
+static bool block_open(const JitTr *t)
+{
+    const JitInsn *last = &t->insns[t->count - 1];
+
+    return last->row ? last->row->ends != JIT_ENDS : !ends_block(last);
+}
+
 static void scan_targets(JitTr *t)
 {
+    const JitInsn *last = &t->insns[t->count - 1];
+
     for (unsigned k = 0; k < t->count; k++) {
         if (is_direct(&t->insns[k])) {
             t->insns[k].live_target = flags_used_at(t, jit_branch_rel(&t->insns[k]));
         } else if (t->insns[k].row && t->insns[k].row->ends == JIT_ENDS) {
             t->insns[k].live_target = FL_ARITH;
         }
+    }
+    if (last->row && last->row->ends == JIT_ENDS) {
+        t->live_behind = 0; /* live_target tells */
+    } else {
+        t->live_behind = block_open(t) && !t->b->host2 ? flags_used_at(t, last->i.off + last->i.len) : FL_ARITH;
     }
 }
 
@@ -215,13 +232,6 @@ static void emit_insn(JitTr *t, JitInsn *j)
         t->slots[k]->vec_done = t->vec;
         t->slots[k]->done = groups_checked(t) ? NULL : jit_kept_landing(t, emit_rx(t->e));
     }
-}
-
-static bool block_open(const JitTr *t)
-{
-    const JitInsn *last = &t->insns[t->count - 1];
-
-    return last->row ? last->row->ends != JIT_ENDS : !ends_block(last);
 }
 
 static void emit_all(JitTr *t)

@@ -101,6 +101,7 @@ struct JitTr {
     unsigned access;      /* how many accesses of the instruction have been emitted */
     JitGroup groups[16];
     unsigned group_count;
+    uint16_t live_behind; /* FL_*: behind the last instruction */
     unsigned count;
     JitInsn insns[JIT_MAX_INSNS];
 };
