@@ -161,7 +161,8 @@ $(LINKED_TESTS) $(FUZZ_TESTS) $(QTESTS): $(BUILD)/%: $(OBJ)/%.o
 GUESTS := $(patsubst %.S,$(BUILD)/%.bin,$(wildcard tests/guest/*.S))
 BENCH_GUESTS := $(patsubst %.S,$(BUILD)/%.bin,$(wildcard tests/bench/*.S))
 UI_GUESTS := $(patsubst %.S,$(BUILD)/%.bin,$(wildcard tests/ui/*.S))
-$(GUESTS) $(BENCH_GUESTS) $(UI_GUESTS): $(BUILD)/%.bin: %.S tests/guest/rom.ld
+KVM_GUESTS := $(patsubst %.S,$(BUILD)/%.bin,$(wildcard tests/kvm/*.S))
+$(GUESTS) $(BENCH_GUESTS) $(UI_GUESTS) $(KVM_GUESTS): $(BUILD)/%.bin: %.S tests/guest/rom.ld
 	@mkdir -p $(@D) $(OBJ)/$(*D)
 	$(call say,GUEST,$<)$(CC) -m64 -I. -c -MMD -MP -MT $@ -MF $(OBJ)/$*.d -o $(OBJ)/$*.o $< && \
 		$(LD) -m elf_x86_64 -T tests/guest/rom.ld -o $@ $(OBJ)/$*.o
@@ -222,7 +223,8 @@ check-ui: all $(UI_GUESTS) | deps-test
 	@$(RUN_TESTS) ui
 check-boot: all guests guest-kernels | deps-test
 	@$(RUN_TESTS) boot
-check-kvm: all guests $(BENCH_GUESTS) $(BUILD)/tests/unit/kvm-routes-test guest-kernels | deps-test
+KVM_TESTS := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/unit/kvm-*-test.c))
+check-kvm: all guests $(BENCH_GUESTS) $(KVM_GUESTS) $(KVM_TESTS) guest-kernels | deps-test
 	@$(RUN_TESTS) kvm
 check-fuzz: asan
 	@$(RUN_TESTS) fuzz
@@ -230,7 +232,7 @@ check-style:
 	@$(RUN_TESTS) style
 # Systems that the slow tests start, unpacked under build/guest like the kernels.
 SLOW_PACKAGES := ipxe ovmf debian-installer-12-netboot-i386 debian-installer-12-netboot-amd64 memtest86+ xen-hypervisor-4.17-amd64
-check-slow: all guests $(BENCH_GUESTS) guest-kernels | deps-test
+check-slow: all guests $(BENCH_GUESTS) $(BUILD)/tests/unit/engines-test guest-kernels | deps-test
 	@scripts/guest/fetch $(SLOW_PACKAGES) || [ $$? = 3 ]
 	@$(RUN_TESTS) slow
 check-clang:

@@ -160,6 +160,10 @@ bool throttle_group_add(KeyVal *kv, Error **errp)
                                          "x-bps-read", "x-bps-write", "x-iops-size", NULL };
     const char *id = keyval_get(kv, "id");
     ThrottleConfig c = { 0 };
+    if (!id) {
+        error_set(errp, "a throttle-group needs id=");
+        return false;
+    }
     if (throttle_group_find(id)) {
         error_set(errp, "there is a throttle-group '%s' already", id);
         return false;

@@ -56,6 +56,15 @@ static uint64_t rammap_default_hugetlb(void)
 
 /* ---- files ---- */
 
+/* Directly below /dev. */
+static bool rammap_is_device_name(const char *path)
+{
+    char *folder = g_path_get_dirname(path);
+    bool is = !strcmp(folder, "/dev");
+    g_free(folder);
+    return is;
+}
+
 static int rammap_open_file(const RamSource *src, bool *created, Error **errp)
 {
     struct stat st;
@@ -73,6 +82,11 @@ static int rammap_open_file(const RamSource *src, bool *created, Error **errp)
         return fd;
     }
     int fd = open(src->path, (src->readonly ? O_RDONLY : O_RDWR) | O_CLOEXEC);
+    if (fd < 0 && errno == ENOENT && rammap_is_device_name(src->path)) { /* a file made there would be no huge pages */
+        error_set(errp, "there is no '%s' for guest memory", src->path);
+        error_add_hint(errp, "For huge pages: mkdir -p %s && mount -t hugetlbfs hugetlbfs %s", src->path, src->path);
+        return -1;
+    }
     if (fd < 0 && errno == ENOENT && !src->readonly) {
         fd = open(src->path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
         *created = fd >= 0;
@@ -131,6 +145,10 @@ static bool rammap_open(const char *name, uint64_t size, const RamSource *src, i
             return false;
         }
         *page = rammap_file_page(*fd);
+        if (*page == RAMMAP_PAGE && strstr(src->path, "huge") && g_file_test(src->path, G_FILE_TEST_IS_DIR)) {
+            warn_report("'%s' is no hugetlbfs: memory '%s' has ordinary pages; mount -t hugetlbfs hugetlbfs %s makes it one", src->path,
+                        name, src->path);
+        }
         if (rammap_size_file(*fd, src, align_up(size, *page), created, errp)) {
             return true;
         }
@@ -186,8 +204,35 @@ static void *rammap_populate(void *opaque)
     return GINT_TO_POINTER(madvise(p->start, p->len, RAMMAP_POPULATE_WRITE) < 0 ? errno : 0);
 }
 
+/* A line of /proc/meminfo, in bytes. */
+static uint64_t rammap_meminfo(const char *text, const char *name)
+{
+    const char *line = strstr(text, name);
+    return line ? g_ascii_strtoull(line + strlen(name), NULL, 10) * KiB : 0;
+}
+
+/* More than the host has would not fail: the kernel would end this process, or another. */
+static bool rammap_host_has(uint64_t size, const char *name, Error **errp)
+{
+    char *text = NULL;
+    uint64_t have = UINT64_MAX;
+    if (g_file_get_contents("/proc/meminfo", &text, NULL, NULL)) {
+        have = rammap_meminfo(text, "MemAvailable:") + rammap_meminfo(text, "SwapFree:");
+    }
+    g_free(text);
+    if (size > have) {
+        error_set(errp, "memory '%s': all of its %" PRIu64 " MiB are wanted at once, and this host has %" PRIu64 " MiB left", name,
+                  size / MiB, have / MiB);
+        error_add_hint(errp, "A smaller -m helps, or no prealloc.");
+    }
+    return size <= have;
+}
+
 static bool rammap_prealloc(const RamMapping *m, uint64_t page, const char *name, const RamSource *src, Error **errp)
 {
+    if (page == RAMMAP_PAGE && src->kind != RAM_FILE && !rammap_host_has(m->size, name, errp)) {
+        return false;
+    }
     unsigned threads = src->prealloc_threads ? src->prealloc_threads : MIN(g_get_num_processors(), (unsigned)RAMMAP_THREADS_MAX);
     uint64_t pages = m->size / page, each = MAX((pages + threads - 1) / threads, 1);
     RamPart *parts = g_new0(RamPart, threads);

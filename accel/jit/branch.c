@@ -3,9 +3,17 @@
 #include "util/osdep.h"
 #include "accel/jit/translate.h"
 
+/* Out of the lower half of the addresses, or the upper one: seen from where the block was first met.  The C function raises the fault. */
+static bool branch_leaves(const JitTr *t, const JitInsn *j)
+{
+    int64_t rel = jit_branch_rel(j), target = (int64_t)(t->lin + (uint64_t)rel);
+
+    return jit_code64(t) && j->d.op[0].kind == OPND_REL && target << 16 >> 16 != target;
+}
+
 static bool branch_natural(const JitTr *t, const JitInsn *j)
 {
-    return j->d.opsize == (jit_code64(t) ? 8 : 4);
+    return j->d.opsize == (jit_code64(t) ? 8 : 4) && !branch_leaves(t, j);
 }
 
 /* Around: what is emitted between is skipped when the host's @cc holds. */
@@ -75,13 +83,17 @@ static bool branch_jmp(JitTr *t, JitInsn *j)
     return true;
 }
 
-/* The address of the next instruction goes below RSP, which stays. */
-static void push_next(JitTr *t, JitInsn *j)
+/* The address of the next instruction goes below RSP, which stays.  @noted: what was there can be put back, should the target be none. */
+static void push_next(JitTr *t, JitInsn *j, bool noted)
 {
     bool w = jit_code64(t);
     int size = w ? 8 : 4;
     HostMem m = jit_mem_stack(t, j, -size, (unsigned)size, ACC_WRITE);
 
+    if (noted && w) {
+        emit_rm(t->e, 0x8b, S2, m, true);
+        emit_rm(t->e, 0x89, S2, JIT_FIELD(jit_below), true);
+    }
     emit_rm(t->e, 0x8b, S2, jit_reg_mem(R_RIP), true);
     emit_rm(t->e, 0x8d, S2, host_mem(S2, j->i.off + j->i.len), w); /* flags may be live */
     emit_rm(t->e, 0x89, S2, m, w);
@@ -101,7 +113,7 @@ static bool branch_call_indirect(JitTr *t, JitInsn *j)
     } else if (d->op[0].kind != OPND_GPR) {
         return false;
     }
-    push_next(t, j);
+    push_next(t, j, true);
     if (d->op[0].kind == OPND_MEM) {
         emit_rm(t->e, 0x8b, S0, JIT_FIELD(jit_tmp), true);
     } else {
@@ -128,7 +140,7 @@ static bool branch_call(JitTr *t, JitInsn *j)
     if (j->d.op[0].kind != OPND_REL) {
         return branch_call_indirect(t, j);
     }
-    push_next(t, j);
+    push_next(t, j, false);
     emit_rm(t->e, 0x8d, G_SP, host_mem(G_SP, -size), jit_code64(t));
     jit_exit_to(t, j, jit_branch_rel(j), j->live_target);
     return true;

@@ -17,11 +17,10 @@ static unsigned table_index(const uint8_t *host)
 
 static void chunk_reset(JitCpu *j, JitChunk *c)
 {
-    size_t n = (size_t)(c - j->chunks), bytes = j->mem.size / (j->chunk_count + 1), at = (n + 1) * bytes, hot = bytes / 2, alt = bytes / 4;
+    size_t n = (size_t)(c - j->chunks), bytes = j->mem.size / (j->chunk_count + 1), at = (n + 1) * bytes, hot = bytes / 2;
 
     c->hot = (Emit){ .p = j->mem.rw + at, .end = j->mem.rw + at + hot, .to_rx = j->mem.rx - j->mem.rw };
-    c->alt = (Emit){ .p = j->mem.rw + at + hot, .end = j->mem.rw + at + hot + alt, .to_rx = j->mem.rx - j->mem.rw };
-    c->cold = (Emit){ .p = j->mem.rw + at + hot + alt, .end = j->mem.rw + at + bytes, .to_rx = j->mem.rx - j->mem.rw };
+    c->cold = (Emit){ .p = j->mem.rw + at + hot, .end = j->mem.rw + at + bytes, .to_rx = j->mem.rx - j->mem.rw };
     g_ptr_array_set_size(c->blocks, 0);
     g_ptr_array_set_size(c->slabs, 0);
     g_hash_table_remove_all(c->faults);
@@ -78,7 +77,7 @@ void jit_cache_destroy(JitCpu *j)
 
 void *jit_cache_alloc(JitChunk *c, size_t bytes)
 {
-    bytes = align_up(bytes, 16);
+    bytes = align_up(bytes, 8);
     if (c->slab_used + bytes > SLAB_BYTES) {
         g_ptr_array_add(c->slabs, g_malloc(SLAB_BYTES));
         c->slab_used = 0;
@@ -96,16 +95,20 @@ static bool has_room(const Emit *e)
 
 static bool chunk_has_room(const JitChunk *c)
 {
-    return has_room(&c->hot) && has_room(&c->alt) && has_room(&c->cold);
+    return has_room(&c->hot) && has_room(&c->cold);
 }
 
 static void chunk_evict(JitCpu *j, JitChunk *c)
 {
+    uint64_t before = j->stats.unlinks;
+
     for (unsigned k = 0; k < c->blocks->len; k++) {
         jit_cache_drop(j, g_ptr_array_index(c->blocks, k));
     }
     if (c->blocks->len) {
         j->stats.evictions++;
+        j->stats.evicted += c->blocks->len;
+        j->stats.unlinks_evicted += j->stats.unlinks - before;
     }
     chunk_reset(j, c);
     j->evictions++;
@@ -130,11 +133,12 @@ void jit_cache_flush(JitCpu *j)
 
 /* --- look-up ----------------------------------------------------------------------------------------------------- */
 
+/* Neighbours in a page are neighbours there: who asks for one asks for the others too. */
 static JitBlock **bucket_of(JitCpu *j, const uint8_t *host, uint32_t mode)
 {
-    uint64_t h = ((uintptr_t)host ^ (uint64_t)mode << 48) * 0x9e3779b97f4a7c15u;
+    uint64_t page = ((uintptr_t)host >> 12 ^ (uint64_t)mode << 48) * 0x9e3779b97f4a7c15u;
 
-    return &j->hash[h >> (64 - JIT_HASH_BITS)];
+    return &j->hash[(page >> (64 - JIT_HASH_BITS)) ^ ((uintptr_t)host >> 1 & 0x7ff)];
 }
 
 JitBlock *jit_cache_find(JitCpu *j, const uint8_t *host, uint32_t mode)
@@ -219,10 +223,11 @@ void jit_cache_enter(JitCpu *j, JitBlock *b)
 
 /* --- links ------------------------------------------------------------------------------------------------------- */
 
-static void exit_unlink(JitExit *e, ptrdiff_t to_rx)
+static void exit_unlink(JitCpu *j, JitExit *e)
 {
-    emit_patch(e->site, to_rx, e->stub);
+    emit_patch(e->site, j->mem.rx - j->mem.rw, e->stub);
     e->to = NULL;
+    j->stats.unlinks++;
 }
 
 void jit_exit_link(JitExit *e, JitBlock *to)
@@ -235,19 +240,15 @@ void jit_exit_link(JitExit *e, JitBlock *to)
 void jit_cache_unlink_in(JitCpu *j, JitBlock *b)
 {
     for (JitExit *e = b->in; e; e = e->next_in) {
-        exit_unlink(e, j->mem.rx - j->mem.rw);
+        exit_unlink(j, e);
     }
     b->in = NULL;
 }
 
 static void block_unlink(JitCpu *j, JitBlock *b)
 {
-    ptrdiff_t to_rx = j->mem.rx - j->mem.rw;
-
     jit_cache_unlink_in(j, b);
-    for (unsigned k = 0; k < b->exit_count; k++) {
-        JitExit *e = &b->exits[k];
-
+    for (JitExit *e = b->exits; e; e = e->next) {
         if (e->to) {
             JitExit **p = &e->to->in;
 
@@ -255,7 +256,7 @@ static void block_unlink(JitCpu *j, JitBlock *b)
                 p = &(*p)->next_in;
             }
             *p = e->next_in;
-            exit_unlink(e, to_rx);
+            exit_unlink(j, e);
         }
     }
 }

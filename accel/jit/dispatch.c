@@ -37,17 +37,30 @@ void jit_poll(JitTr *t)
     emit_jmp(c, t->jit->leave);
 }
 
-/* The jump whose displacement is at @site goes to @rel in this page. */
+/*
+ * The jump whose displacement is at @site goes to @rel in this page, and there looks for events if it @polls; until then to what is
+ * emitted next, out of line.
+ */
+static JitExit *exit_new(JitTr *t, int64_t rel, uint8_t *site, bool polls)
+{
+    JitExit *x = jit_cache_alloc(t->chunk, sizeof(*x));
+
+    *x = (JitExit){ .from = t->b, .next = t->b->exits, .page_off = (uint16_t)rel, .polls = polls, .site = site,
+                    .stub = emit_rx(t->cold) };
+    t->b->exits = x;
+    emit_patch(site, t->e->to_rx, x->stub);
+    return x;
+}
+
 static void exit_in_page(JitTr *t, const JitInsn *j, int64_t rel, uint8_t *site)
 {
-    JitExit *x = &t->exits[t->exit_count++]; /* moved into the block when that is complete: the stub names its place there */
+    exit_stub(t, exit_new(t, rel, site, rel <= j->i.off));
+}
 
-    x->page_off = (uint16_t)rel;
-    x->polls = rel <= j->i.off;
-    x->site = site;
-    x->stub = emit_rx(t->cold);
-    emit_patch(x->site, t->e->to_rx, x->stub);
-    exit_stub(t, &t->b->exits[t->exit_count - 1]);
+void jit_exit_plain(JitTr *t, JitInsn *j, JitSlot *s)
+{
+    s->plain = exit_new(t, j->i.off, emit_jmp_later(t->cold), false);
+    jit_cold_jump(t, s, t->jit->group_slow);
 }
 
 bool jit_exit_if(JitTr *t, JitInsn *j, unsigned cc)
@@ -86,14 +99,30 @@ static HostMem jump_field(size_t field, unsigned below)
     return (HostMem){ CPU, S1, 1, (int32_t)(offsetof(X86Cpu, jit_jumps) + field + below) };
 }
 
+/* With verify=on: to the run loop, which compares.  A target that is not canonical is the instruction's own fault. */
+static void exit_to_loop(JitTr *t, const JitSlot *slot, const uint8_t *slow, int32_t pop)
+{
+    Emit *e = t->e;
+
+    if (slot && jit_code64(t)) {
+        emit_rr(e, 0x8b, S2, S0, true);
+        emit_shift(e, 4, S2, 16, true);
+        emit_shift(e, 7, S2, 16, true);
+        emit_rr(e, 0x3b, S2, S0, true);
+        emit_jcc(e, CC_NE, emit_rx(t->cold));
+        jit_cold_jump(t, slot, slow);
+    }
+    if (pop) {
+        emit_rm(e, 0x8d, G_SP, host_mem(G_SP, pop), jit_code64(t));
+    }
+    emit_jmp(e, t->jit->leave);
+}
+
 static void exit_by_table(JitTr *t, const JitSlot *slot, const uint8_t *slow, int32_t pop)
 {
     Emit *e = t->e, *c = t->cold;
-    if (t->jit->verify) { /* the run loop compares */
-        if (pop) {
-            emit_rm(e, 0x8d, G_SP, host_mem(G_SP, pop), jit_code64(t));
-        }
-        emit_jmp(e, t->jit->leave);
+    if (t->jit->verify) {
+        exit_to_loop(t, slot, slow, pop);
         return;
     }
     const uint8_t *full = jit_full_thunk(t->jit, pop), *not_here = emit_rx(c); /* S0 is the target */

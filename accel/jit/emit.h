@@ -49,12 +49,20 @@ typedef struct HostOp {
 } HostOp;
 
 void emit_op(Emit *e, const HostOp *o);
-void emit_bytes(Emit *e, const void *bytes, unsigned len);
+static inline void emit_bytes(Emit *e, const void *bytes, unsigned len)
+{
+    if ((size_t)(e->end - e->p) < len) {
+        e->full = true;
+        return;
+    }
+    memcpy(e->p, bytes, len);
+    e->p += len;
+}
+
 #define EMIT(e, ...) emit_bytes((e), (const uint8_t[]){ __VA_ARGS__ }, sizeof((const uint8_t[]){ __VA_ARGS__ }))
 
-/* The usual ones; @w: 64-bit. */
+/* The usual ones, and emit_rm() below; @w: 64-bit. */
 void emit_rr(Emit *e, uint8_t opcode, unsigned reg, unsigned rm, bool w); /* any one-byte opcode with ModRM */
-void emit_rm(Emit *e, uint8_t opcode, unsigned reg, HostMem m, bool w);
 void emit_ri(Emit *e, unsigned ext, unsigned rm, int32_t imm, bool w);    /* 81/83 /ext: add 0, or 1, and 4, sub 5, cmp 7 */
 void emit_mi8(Emit *e, uint8_t opcode, unsigned ext, HostMem m, uint8_t imm); /* byte operation with immediate: 80, C6, F6 */
 void emit_shift(Emit *e, unsigned ext, unsigned rm, uint8_t count, bool w);
@@ -73,6 +81,66 @@ void emit_call_c(Emit *e, const void *fn); /* clobbers rax */
 static inline void emit_patch(uint8_t *site, ptrdiff_t to_rx, const uint8_t *target_rx)
 {
     st_le32(site, (uint32_t)(target_rx - (site + to_rx + 4)));
+}
+
+#define EMIT_LONGEST 24 /* bytes of an instruction, and what is written behind it in vain */
+
+/* Room for one instruction: where it goes; NULL: there is none. */
+static inline uint8_t *emit_room(Emit *e)
+{
+    if (G_UNLIKELY(e->end - e->p < EMIT_LONGEST)) {
+        e->full = true;
+        return NULL;
+    }
+    return e->p;
+}
+
+/* REX.R, X and B of these operands. */
+static inline unsigned emit_rex_of(unsigned reg, HostMem m)
+{
+    return (reg > 7 ? 4u : 0) | (m.index != H_NONE && m.index > 7 ? 2u : 0) | (m.base != H_NONE && m.base > 7 ? 1u : 0);
+}
+
+/* The put functions write at @p and return where they ended. */
+static inline uint8_t *emit_put_rex(uint8_t *p, unsigned rex)
+{
+    if (rex) {
+        *p++ = (uint8_t)(0x40 | rex);
+    }
+    return p;
+}
+
+/* ModRM, SIB and displacement.  It is much of the translator's work: most callers know most of it when they are compiled. */
+static inline __attribute__((always_inline)) uint8_t *emit_put_mem(uint8_t *p, unsigned reg, HostMem m)
+{
+    unsigned base = m.base & 7u, r = (reg & 7u) << 3, sib = (unsigned)m.scale << 6 | (m.index == H_NONE ? 4u : m.index & 7u) << 3;
+    unsigned mod = m.disp == 0 && base != 5 ? 0 : m.disp == (int8_t)m.disp ? 1 : 2;
+
+    if (m.base == H_NONE) { /* [index << scale + disp32] */
+        *p++ = (uint8_t)(r | 4);
+        *p++ = (uint8_t)(sib | 5);
+        st_le32(p, (uint32_t)m.disp);
+        return p + 4;
+    }
+    if (m.index != H_NONE || base == 4) {
+        *p++ = (uint8_t)(mod << 6 | r | 4);
+        *p++ = (uint8_t)(sib | base);
+    } else {
+        *p++ = (uint8_t)(mod << 6 | r | base);
+    }
+    st_le32(p, (uint32_t)m.disp); /* what is too much is written over */
+    return p + (mod == 2 ? 4 : mod);
+}
+
+static inline __attribute__((always_inline)) void emit_rm(Emit *e, uint8_t opcode, unsigned reg, HostMem m, bool w)
+{
+    uint8_t *p = emit_room(e);
+
+    if (p) {
+        p = emit_put_rex(p, (w ? 8u : 0) | emit_rex_of(reg, m));
+        *p++ = opcode;
+        e->p = emit_put_mem(p, reg, m);
+    }
 }
 
 static inline HostMem host_mem(unsigned base, int32_t disp)

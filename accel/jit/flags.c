@@ -5,28 +5,29 @@
 
 #define SAVED JIT_FIELD(cc_src) /* AX after LAHF and SETO AL */
 
+/* Group 2, SHLD, SHRD (SDM vol. 2, appendix A). */
+static bool is_shift(const Decoded *d)
+{
+    if (d->vex || d->evex) {
+        return false;
+    }
+    return d->map == 0 ? (d->opcode & 0xfe) == 0xc0 || (d->opcode & 0xfc) == 0xd0 : d->map == 1 && (d->opcode & 0xf6) == 0xa4;
+}
+
 /* A shift by CL, or by 0, may leave all flags alone; so may a repeated comparison. */
 static bool flags_conditional(const JitInsn *j)
 {
-    static const char *const shifts[] = { "shl", "shr", "sar", "rol", "ror", "rcl", "rcr", "shld", "shrd", NULL };
     const Decoded *d = &j->d;
 
     if (j->i.flags & (INSN_REP | INSN_REPNE)) {
         return true;
     }
-    for (unsigned k = 0; shifts[k]; k++) {
-        if (!strcmp(d->mnemonic, shifts[k])) {
-            unsigned last = d->nops - 1;
-
-            return d->op[last].kind != OPND_IMM || !(j->i.imm & (d->op[0].size == 8 ? 63 : 31));
-        }
-    }
-    return false;
+    return is_shift(d) && (d->op[d->nops - 1].kind != OPND_IMM || !(j->i.imm & (d->op[0].size == 8 ? 63 : 31)));
 }
 
 void jit_flags_analyse(JitInsn *j)
 {
-    bool pushf = j->d.mnemonic && g_str_has_prefix(j->d.mnemonic, "pushf");
+    bool pushf = j->d.mnemonic && j->d.map == 0 && j->d.opcode == 0x9c;
     bool system = pushf || (!j->row && (!j->d.mnemonic || (j->i.flags & (INSN_BRANCH | INSN_END))));
 
     j->fl_read = j->fl_set = j->fl_kill = 0;

@@ -2,10 +2,11 @@
 /*
  * Groups of memory accesses: same base register, or values that differ by constants (a stack pointer that is pushed and popped, a
  * pointer that is copied and stepped).  The first access of a group looks up the page for the range of all of them; when that lies
- * in one page, the rest need no look-up.  When it fails the block goes on in a second version, which has no groups.
+ * in one page, the rest need no look-up.  When it fails the block goes on in another one, which begins with that instruction and has no
+ * groups (a plain block).
  *
- * A group ends where a C function might change mappings.  A slow path that was taken inside the block goes on in the second version
- * for the same reason.  64-bit code only: elsewhere addresses wrap.
+ * A group ends where a C function might change mappings.  A slow path that was taken while a group is open goes on in the plain block of
+ * the next instruction for the same reason.  64-bit code only: elsewhere addresses wrap.
  */
 #include "util/osdep.h"
 #include "accel/jit/translate.h"
@@ -102,31 +103,28 @@ static bool known_effect(Values *v, const JitInsn *j)
 {
     const Decoded *d = &j->d;
     const Operand *a = &d->op[0], *b = &d->op[1];
-    unsigned r = a->reg >> 3, s;
-    const char *m = d->mnemonic;
+    unsigned r = a->reg >> 3, op = d->opcode, group = j->i.modrm_reg;
 
-    if (!is_gpr64(a)) {
+    if (!is_gpr64(a) || d->map != 0 || d->vex || d->evex) {
         return false;
     }
-    if (!strcmp(m, "mov") && is_gpr64(b)) {
-        s = b->reg >> 3;
-        v->vn[r] = v->vn[s];
-        v->off[r] = v->off[s];
+    if ((op == 0x89 || op == 0x8b) && is_gpr64(b)) { /* MOV */
+        v->vn[r] = v->vn[b->reg >> 3];
+        v->off[r] = v->off[b->reg >> 3];
         return true;
     }
-    if (!strcmp(m, "lea") && j->i.addrsize == 8 && j->i.base < R_ZERO * 8 && j->i.index == R_ZERO * 8) {
-        s = j->i.base >> 3;
-        v->vn[r] = v->vn[s];
-        v->off[r] = v->off[s];
+    if (op == 0x8d && j->i.addrsize == 8 && j->i.base < R_ZERO * 8 && j->i.index == R_ZERO * 8) { /* LEA */
+        v->vn[r] = v->vn[j->i.base >> 3];
+        v->off[r] = v->off[j->i.base >> 3];
         add(v, r, j->i.disp);
         return true;
     }
-    if ((!strcmp(m, "add") || !strcmp(m, "sub")) && b->kind == OPND_IMM) {
-        add(v, r, m[0] == 'a' ? (int64_t)j->i.imm : -(int64_t)j->i.imm);
+    if ((op == 0x81 || op == 0x83) && (group == 0 || group == 5)) { /* ADD, SUB */
+        add(v, r, group == 0 ? (int64_t)j->i.imm : -(int64_t)j->i.imm);
         return true;
     }
-    if (!strcmp(m, "inc") || !strcmp(m, "dec")) {
-        add(v, r, m[0] == 'i' ? 1 : -1);
+    if (op == 0xff && group < 2) { /* INC, DEC */
+        add(v, r, group == 0 ? 1 : -1);
         return true;
     }
     return false;
@@ -158,10 +156,8 @@ static void effects(Values *v, const JitInsn *j)
             return;
         }
     }
-    for (unsigned r = 0; r < 16; r++) {
-        if (written >> r & 1) {
-            fresh(v, r);
-        }
+    for (; written; written &= (uint16_t)(written - 1)) {
+        fresh(v, (unsigned)__builtin_ctz(written));
     }
 }
 
@@ -196,7 +192,7 @@ void jit_groups_find(JitTr *t)
     for (unsigned k = 0; k < t->count; k++) {
         t->insns[k].group[0] = t->insns[k].group[1] = -1;
     }
-    if (!jit_code64(t)) {
+    if (!jit_code64(t) || (t->b->mode & JIT_PLAIN)) {
         return;
     }
     fresh_all(&v);

@@ -48,20 +48,29 @@ typedef struct JitBlock JitBlock;
 typedef struct JitExit {
     JitBlock *from, *to;     /* to: NULL, or where it jumps now */
     struct JitExit *next_in; /* among those that jump to @to */
+    struct JitExit *next;    /* of @from */
     uint8_t *site;           /* its displacement, write mapping */
     const uint8_t *stub;
     uint16_t page_off;       /* of the target */
     bool polls;              /* it is backwards: to where the target looks for events */
 } JitExit;
 
+/* Of JitBlock.mode: a block without groups, where others go on when a group failed (group.c).  No MODE_* bit. */
+#define JIT_PLAIN 0x80000000u
+
 /* What the out-of-line part of an instruction needs: it is run by its C function then. */
 typedef struct JitSlot {
-    Insn insn;
     JitBlock *block;
-    const uint8_t *retry, *done; /* where generated code goes on */
+    const Insn *insn;            /* NULL: not needed yet, insn_begin() makes it */
+    const uint8_t *retry, *done; /* where generated code goes on; done NULL: in the plain block of the next instruction */
+    uint16_t off;                /* in the page */
     uint8_t size, acc;           /* of the access that missed */
     uint8_t vec_retry, vec_done; /* LIVE_*: what must be in the host's registers there */
-    const char *mnemonic;
+    /* The first of a group: all that the group reaches, and the way to the plain block of this instruction. */
+    bool group_write;
+    uint16_t group_size, group_before; /* bytes; how far the access is from the lowest of them */
+    JitExit *plain;
+    uint8_t bytes[15];           /* the instruction, or what of it was decoded */
 } JitSlot;
 
 struct JitBlock {
@@ -82,12 +91,11 @@ struct JitBlock {
     bool calls_c;            /* some instruction of it is its C function */
     bool dead;               /* found and linked no more */
     JitExit *in;             /* jumps to it */
-    unsigned exit_count;
-    JitExit exits[];
+    JitExit *exits;
 };
 
 typedef struct JitChunk {
-    Emit hot, alt, cold; /* code that runs; that runs when groups fail (group.c); that rarely does */
+    Emit hot, cold;     /* code that runs; that rarely does */
     GPtrArray *blocks;
     GPtrArray *slabs;   /* memory of blocks and slots */
     GHashTable *faults; /* host address -> JitFault packed: instructions that may raise a host signal */
@@ -106,7 +114,9 @@ typedef struct JitSite {
 
 typedef struct JitStats {
     uint64_t blocks, insns, insns_c, code_bytes; /* translated; of those insns, with a C call */
-    uint64_t calls_c, misses, crossings, mem_c, dispatches, links, entered, interp, invalidated, evictions, verified, sites;
+    int64_t translating; /* nanoseconds of the thread; with -d jit-stats only */
+    uint64_t calls_c, misses, crossings, mem_c, dispatches, links, entered, interp, invalidated, evictions, verified, sites, plain;
+    uint64_t evicted, unlinks, unlinks_evicted; /* blocks; direct jumps taken back, those of them because a block was evicted */
 } JitStats;
 
 typedef const uint8_t *JitHelper(X86Cpu *cpu, void *arg, uint64_t val);
@@ -132,7 +142,7 @@ typedef struct JitCpu {
     void (*enter)(X86Cpu *cpu, const uint8_t *code);
     const uint8_t *leave;    /* with guest registers in host registers and an exact RIP in r10 */
     /* jumped to with r11, r10 = arg, val of their helper */
-    const uint8_t *call_c, *mem_slow, *link, *cross, *dispatch, *call_finish, *vec_enter;
+    const uint8_t *call_c, *mem_slow, *group_slow, *link, *cross, *dispatch, *call_finish, *vec_enter;
     const uint8_t *vec_load[JIT_VEC_LOADS]; /* by LIVE_* bits; they go on at X86Cpu.jit_vec_to */
     const uint8_t *full[JIT_FULLS]; /* called */
     const uint8_t *smap[2];  /* called: the guard of user pages is there, is lifted; sys.c */
@@ -185,12 +195,13 @@ static inline bool jit_native(uint32_t mode) /* code may be emitted */
 {
     return (mode & MODE_CODE64) || ((mode & MODE_CODE32) && (mode & MODE_FLAT) && (mode & MODE_SS32));
 }
-JitBlock *jit_translate(JitCpu *j, uint64_t lin, const CodePage *page); /* NULL: its first instruction crosses into the next page */
-JitBlock *jit_translate_crossing(JitCpu *j, uint64_t lin, const CodePage *page, const CodePage *next); /* such a one */
+/* For JitBlock.mode @mode, which is the CPU's and perhaps JIT_PLAIN.  NULL: its first instruction crosses into the next page. */
+JitBlock *jit_translate(JitCpu *j, uint64_t lin, uint32_t mode, const CodePage *page);
+JitBlock *jit_translate_crossing(JitCpu *j, uint64_t lin, uint32_t mode, const CodePage *page, const CodePage *next); /* such a one */
 void jit_crossing_bytes(const uint8_t *host, const uint8_t *host2, uint8_t buf[15]); /* from both pages */
 
 /* run.c: the helpers of generated code; the next code to run, NULL: leave to the run loop */
-JitHelper jit_help_call, jit_help_mem, jit_help_link, jit_help_cross, jit_help_dispatch, jit_help_call_finish, jit_help_vec;
+JitHelper jit_help_call, jit_help_mem, jit_help_group, jit_help_link, jit_help_cross, jit_help_dispatch, jit_help_call_finish, jit_help_vec;
 
 /* Runs blocks from an exact RIP, at least one, until an event waits or something else is in the way.  cpu->exit_jmp is set. */
 void jit_blocks(X86Cpu *cpu, JitCpu *j);
@@ -208,6 +219,7 @@ uint8_t jit_vec_allowed(const X86Cpu *cpu); /* LIVE_*: what guest code may use w
 
 /* stats.c */
 void jit_stats_call(JitCpu *j, const char *mnemonic);
+int64_t jit_stats_clock(void); /* nanoseconds that this thread has run */
 void jit_stats_print(JitCpu *j);
 
 /* verify.c */

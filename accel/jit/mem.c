@@ -92,7 +92,8 @@ JitSlot *jit_slot(JitTr *t, JitInsn *j)
 {
     JitSlot *s = jit_cache_alloc(t->chunk, sizeof(JitSlot));
 
-    *s = (JitSlot){ .insn = j->i, .block = t->b, .mnemonic = j->d.mnemonic, .vec_retry = t->vec };
+    *s = (JitSlot){ .block = t->b, .off = j->i.off, .vec_retry = t->vec };
+    memcpy(s->bytes, j->i.bytes, sizeof(s->bytes));
     g_assert(t->slot_count < G_N_ELEMENTS(t->slots));
     t->slots[t->slot_count++] = s;
     return s;
@@ -295,12 +296,10 @@ static void look_up_page(JitTr *t, HostMem at, unsigned size, unsigned place, bo
 
 /*
  * Leaves the addend of @size bytes at @at (a register and a displacement) in S1: of the page last reached, or from the TLB, out of line.
- * When it is not there: to @slow, or by the slot.
+ * When it is not there, S0 is the address and out-of-line code that the caller emits next runs.
  */
-static void look_up(JitTr *t, const JitInsn *j, HostMem at, unsigned size, unsigned place, bool write, const uint8_t *slow,
-                    const JitSlot *s)
+static void look_up(JitTr *t, const JitInsn *j, HostMem at, unsigned size, unsigned place, bool write)
 {
-    Emit *c = t->cold;
     const uint8_t *insn = t->page + j->i.off;
     JitSiteWay way = jit_site_way(t->jit, insn);
 
@@ -312,22 +311,26 @@ static void look_up(JitTr *t, const JitInsn *j, HostMem at, unsigned size, unsig
     } else {
         look_up_tlb(t, at, size, place, write);
     }
-    if (slow) {
-        emit_jmp(c, slow);
-    } else {
-        jit_cold_jump(t, s, t->jit->mem_slow);
-    }
 }
 
-/* One access at the address @at: a register and a displacement. */
-static HostMem mem_single(JitTr *t, JitInsn *j, HostMem at, unsigned place, unsigned size, MemAccess acc)
+/* For an access that begins again at the instruction's begin. */
+static JitSlot *mem_slot(JitTr *t, JitInsn *j, unsigned size, MemAccess acc)
 {
     JitSlot *s = jit_slot(t, j);
 
     s->size = (uint8_t)size;
     s->acc = (uint8_t)acc;
     s->retry = jit_kept_landing(t, t->retry);
-    look_up(t, j, at, size, place, acc == ACC_WRITE, NULL, s);
+    return s;
+}
+
+/* One access at the address @at: a register and a displacement. */
+static HostMem mem_single(JitTr *t, JitInsn *j, HostMem at, unsigned place, unsigned size, MemAccess acc)
+{
+    JitSlot *s = mem_slot(t, j, size, acc);
+
+    look_up(t, j, at, size, place, acc == ACC_WRITE);
+    jit_cold_jump(t, s, t->jit->mem_slow);
     return (HostMem){ S1, at.base, 0, at.disp };
 }
 
@@ -345,11 +348,12 @@ static HostMem group_addend(unsigned n)
 }
 
 /*
- * A member of a group at host register @base + @disp: the first one looks up the whole range (or goes over to the version of the block
- * without groups), the others take the addend from memory.  @off: of the address, as the group counts.
+ * A member of a group at host register @base + @disp: the first one looks up the whole range (or goes over to the plain block of its
+ * instruction), the others take the addend from memory.  @off: of the address, as the group counts.
  */
-static HostMem mem_grouped(JitTr *t, JitInsn *j, unsigned n, unsigned gbase, int32_t disp, int32_t off)
+static HostMem mem_grouped(JitTr *t, JitInsn *j, unsigned n, unsigned gbase, int32_t disp, unsigned size, MemAccess acc)
 {
+    int32_t off = j->group_off[t->access - 1];
     unsigned base = jit_reg_host(gbase);
     JitGroup *g = &t->groups[n];
 
@@ -357,7 +361,13 @@ static HostMem mem_grouped(JitTr *t, JitInsn *j, unsigned n, unsigned gbase, int
         emit_rm(t->e, 0x8b, S1, group_addend(n), true);
     } else if (!g->checked) {
         mem_begin(t, j);
-        look_up(t, j, host_mem(base, disp - off + g->lo), (unsigned)(g->hi - g->lo), gbase, g->write, t->alt_retry[j - t->insns], NULL);
+        JitSlot *s = mem_slot(t, j, size, acc);
+
+        s->group_write = g->write;
+        s->group_size = (uint16_t)(g->hi - g->lo);
+        s->group_before = (uint16_t)(off - g->lo);
+        look_up(t, j, host_mem(base, disp - off + g->lo), s->group_size, gbase, g->write);
+        jit_exit_plain(t, j, s);
         emit_rm(t->e, 0x89, S1, group_addend(n), true);
         g->checked = true;
     }
@@ -370,7 +380,7 @@ static int mem_group(JitTr *t, const JitInsn *j)
 {
     unsigned n = t->access++;
 
-    return t->alt || n > 1 ? -1 : j->group[n];
+    return n > 1 ? -1 : j->group[n];
 }
 
 HostMem jit_mem(JitTr *t, JitInsn *j, unsigned size, MemAccess acc)
@@ -379,7 +389,7 @@ HostMem jit_mem(JitTr *t, JitInsn *j, unsigned size, MemAccess acc)
     unsigned base = j->i.base >> 3;
 
     if (n >= 0) {
-        return mem_grouped(t, j, (unsigned)n, base, j->i.disp, j->group_off[t->access - 1]);
+        return mem_grouped(t, j, (unsigned)n, base, j->i.disp, size, acc);
     }
     mem_begin(t, j);
     unsigned h = base == t->kept ? (unsigned)S2 : base < 16 ? jit_reg_host(base) : H_NONE;
@@ -400,7 +410,7 @@ static HostMem mem_based(JitTr *t, JitInsn *j, unsigned g, int delta, unsigned s
     int n = mem_group(t, j);
 
     if (n >= 0) {
-        return mem_grouped(t, j, (unsigned)n, g, delta, j->group_off[t->access - 1]);
+        return mem_grouped(t, j, (unsigned)n, g, delta, size, acc);
     }
     mem_begin(t, j);
     if (jit_code64(t)) {

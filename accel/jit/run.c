@@ -48,7 +48,7 @@ static void flags_to_memory(X86Cpu *cpu)
 }
 
 /* One whose first instruction goes on in the next page. */
-static JitBlock *block_crossing(JitCpu *j, X86Cpu *cpu, uint64_t lin, const CodePage *page)
+static JitBlock *block_crossing(JitCpu *j, X86Cpu *cpu, uint64_t lin, uint32_t mode, const CodePage *page)
 {
     uint64_t behind = (lin | 0xfff) + 1;
 
@@ -60,36 +60,43 @@ static JitBlock *block_crossing(JitCpu *j, X86Cpu *cpu, uint64_t lin, const Code
     if (!next.ram) {
         return NULL;
     }
-    JitBlock *b = jit_cache_find_crossing(j, page->host + (lin & 0xfff), next.host, cpu->mode);
+    JitBlock *b = jit_cache_find_crossing(j, page->host + (lin & 0xfff), next.host, mode);
 
     if (!b) {
         mmu_protect_code(cpu, page->ram, page->ram_off);
         mmu_protect_code(cpu, next.ram, next.ram_off);
-        b = jit_translate_crossing(j, lin, page, &next);
+        b = jit_translate_crossing(j, lin, mode, page, &next);
         jit_cache_add(j, b);
     }
     return b;
 }
 
-/* The block at an exact RIP, made if need be; NULL: an instruction that the interpreter must do.  May raise. */
-static JitBlock *block_at(JitCpu *j, X86Cpu *cpu, uint64_t lin)
+/*
+ * The block of JitBlock.mode @mode at an exact RIP, made if need be; NULL: an instruction that the interpreter must do.  May raise.
+ *
+ * mmu_protect_code() may serve a flush that somebody asked for, after which @page may be mapped there no more.  The block found here is
+ * then run once as if the request had come a moment later: who waits for the flush waits for write tags to go, and this is a page to
+ * fetch from; what a new view of memory or another vCPU's tables take away is told by events, which the next poll sees.  No way to the
+ * block is noted by its linear address: links stay in its page, jit_jumps is filled from the TLB alone.
+ */
+static JitBlock *block_at(JitCpu *j, X86Cpu *cpu, uint64_t lin, uint32_t mode)
 {
     CodePage page = mmu_fetch_page(cpu, lin);
 
     if (!page.ram) {
         return NULL;
     }
-    JitBlock *b = jit_cache_find(j, page.host + (lin & 0xfff), cpu->mode);
+    JitBlock *b = jit_cache_find(j, page.host + (lin & 0xfff), mode);
 
     if (!b) {
         mmu_protect_code(cpu, page.ram, page.ram_off); /* before the bytes are read; steps tlb_epoch if write tags went */
-        b = jit_translate(j, lin, &page);
+        b = jit_translate(j, lin, mode, &page);
         if (!b) {
-            return block_crossing(j, cpu, lin, &page);
+            return block_crossing(j, cpu, lin, mode, &page);
         }
         jit_cache_add(j, b);
     }
-    return b->host2 ? block_crossing(j, cpu, lin, &page) : b;
+    return b->host2 ? block_crossing(j, cpu, lin, mode, &page) : b;
 }
 
 /* Fetching beyond the segment's limit is a fault, which flat code cannot have. */
@@ -125,8 +132,8 @@ static void pages_check(JitCpu *j, X86Cpu *cpu)
     cpu->jit_salt = salt_of(j, tlb_code_id(cpu));
 }
 
-/* Where to go on at an exact RIP; then regs[R_RIP] is the page's. */
-static JitBlock *jit_next(JitCpu *j, X86Cpu *cpu)
+/* Where to go on at an exact RIP; then regs[R_RIP] is the page's.  @plain: JIT_PLAIN or 0. */
+static JitBlock *jit_next(JitCpu *j, X86Cpu *cpu, uint32_t plain)
 {
     if (!run_wanted(cpu)) {
         return NULL;
@@ -135,12 +142,12 @@ static JitBlock *jit_next(JitCpu *j, X86Cpu *cpu)
 
     lin = cpu->mode & MODE_CODE64 ? lin : (uint32_t)lin;
     jit_cache_select_table(j, cpu->mode);
-    JitBlock *b = block_at(j, cpu, lin);
+    JitBlock *b = block_at(j, cpu, lin, cpu->mode | plain);
 
     if (!b || !limit_ok(cpu, b)) {
         return NULL;
     }
-    if (cpu->mode & (MODE_CODE64 | MODE_FLAT)) {
+    if ((cpu->mode & (MODE_CODE64 | MODE_FLAT)) && !plain) {
         jit_cache_enter(j, b);
     }
     flags_to_memory(cpu);
@@ -188,7 +195,20 @@ static const uint8_t *next_code(X86Cpu *cpu)
     if (code) {
         return code;
     }
-    JitBlock *b = jit_next(jit_of(cpu), cpu);
+    JitBlock *b = jit_next(jit_of(cpu), cpu, 0);
+
+    return b ? b->code : NULL;
+}
+
+static const uint8_t *next_plain(X86Cpu *cpu)
+{
+    JitCpu *j = jit_of(cpu);
+
+    if (events_wait(cpu) || j->verify) {
+        j->left_early = true;
+        return NULL;
+    }
+    JitBlock *b = jit_next(j, cpu, JIT_PLAIN);
 
     return b ? b->code : NULL;
 }
@@ -207,7 +227,7 @@ static const uint8_t *vec_resume(X86Cpu *cpu, const uint8_t *code, uint8_t bits)
 
 static const uint8_t *insn_done(X86Cpu *cpu, JitSlot *s)
 {
-    uint8_t fl = s->insn.flags;
+    uint8_t fl = s->insn->flags;
 
     cpu->insn = NULL;
     if (G_UNLIKELY(cpu->smc)) {
@@ -216,25 +236,44 @@ static const uint8_t *insn_done(X86Cpu *cpu, JitSlot *s)
     }
     if (fl & (INSN_BRANCH | INSN_END)) {
         if (!(fl & INSN_BRANCH)) {
-            cpu->regs[R_RIP] = insn_next_rip(cpu, &s->insn);
+            cpu->regs[R_RIP] = insn_next_rip(cpu, s->insn);
         }
         return next_code(cpu);
     }
     if (G_UNLIKELY(cpu->dbg_hits || s->block->dead || (s->vec_done && (s->vec_done & ~jit_vec_allowed(cpu))))) {
         jit_of(cpu)->left_early = true;
-        cpu->regs[R_RIP] = insn_next_rip(cpu, &s->insn);
+        cpu->regs[R_RIP] = insn_next_rip(cpu, s->insn);
         return next_code(cpu);
+    }
+    if (!s->done) {
+        cpu->regs[R_RIP] = insn_next_rip(cpu, s->insn);
+        return next_plain(cpu);
     }
     flags_to_memory(cpu);
     pages_check(jit_of(cpu), cpu);
     return vec_resume(cpu, s->done, s->vec_done);
 }
 
+/* The instruction that is run by C now.  Few slots are ever used, so each decodes its own when it is. */
+static const Insn *insn_begin(X86Cpu *cpu, JitSlot *s)
+{
+    if (!s->insn) {
+        JitCpu *j = jit_of(cpu);
+        Insn *i = jit_cache_alloc(&j->chunks[j->chunk], sizeof(*i)); /* the newest, which outlives that of the slot */
+
+        decode_insn(cpu, s->bytes, sizeof(s->bytes), s->off, i);
+        s->insn = i;
+    }
+    cpu->insn = s->insn;
+    cpu->insn_end = cpu->insn + 1;
+    return s->insn;
+}
+
 static const uint8_t *insn_run(X86Cpu *cpu, JitSlot *s)
 {
-    cpu->insn = &s->insn;
-    cpu->insn_end = cpu->insn + 1;
-    s->insn.fn(cpu, &s->insn);
+    const Insn *i = insn_begin(cpu, s);
+
+    i->fn(cpu, i);
     return insn_done(cpu, s);
 }
 
@@ -245,7 +284,11 @@ const uint8_t *jit_help_call(X86Cpu *cpu, void *arg, uint64_t val)
 
     jit_of(cpu)->stats.calls_c++;
     if (G_UNLIKELY(log_on(LOG_JIT_STATS))) {
-        jit_stats_call(jit_of(cpu), s->mnemonic);
+        Insn i;
+        Decoded d;
+
+        decode_insn_full(cpu, s->bytes, sizeof(s->bytes), s->off, &i, &d);
+        jit_stats_call(jit_of(cpu), d.mnemonic);
     }
     return insn_run(cpu, s);
 }
@@ -256,12 +299,44 @@ const uint8_t *jit_help_call(X86Cpu *cpu, void *arg, uint64_t val)
  */
 static bool miss_again(JitCpu *j, JitSlot *s)
 {
-    bool other = j->missed.slot != s && j->missed.block == s->block && j->missed.off == s->insn.off;
+    bool other = j->missed.slot != s && j->missed.block == s->block && j->missed.off == s->off;
 
     j->missed.slot = s;
     j->missed.block = other ? NULL : s->block;
-    j->missed.off = s->insn.off;
+    j->missed.off = s->off;
     return other;
+}
+
+static bool canonical(const X86Cpu *cpu, uint64_t lin)
+{
+    return !(cpu->mode & MODE_CODE64) || (uint64_t)((int64_t)(lin << 16) >> 16) == lin;
+}
+
+/*
+ * The access of @s, at @lin, is made possible in the TLB if it lies in one page, and raises if it must.  Then: does the TLB have all @size
+ * bytes at @all, for @write?  No segment is looked at, so addresses that are not canonical, #GP or #SS, are for the C function.
+ */
+static bool tlb_fill(X86Cpu *cpu, const JitSlot *s, uint64_t lin, uint64_t all, unsigned size, bool write)
+{
+    if (((all ^ (all + size - 1)) & ~(uint64_t)0xfff) || !canonical(cpu, lin) || cpu->tlb_way == TLB_USER_AC) {
+        return false;
+    }
+    cpu->regs[R_RIP] += s->off; /* exact, should it raise */
+    mem_probe(cpu, lin, s->size, s->acc);
+    cpu->regs[R_RIP] -= s->off;
+    const TlbEntry *e = tlb_entry(cpu, all);
+
+    return tlb_hit(write ? e->write : e->read, all, size);
+}
+
+/* An access has no page.  False: the TLB is no help (a misaligned operand may be #GP, which comes before #PF). */
+static bool miss_begins(JitCpu *j, X86Cpu *cpu, JitSlot *s, uint64_t lin)
+{
+    j->stats.misses++;
+    if (cpu->jit_misses < 0) {
+        jit_site_sample(j, s);
+    }
+    return !miss_again(j, s) && (s->size < 16 || !(lin & (s->size - 1u)));
 }
 
 const uint8_t *jit_help_mem(X86Cpu *cpu, void *arg, uint64_t lin)
@@ -269,23 +344,12 @@ const uint8_t *jit_help_mem(X86Cpu *cpu, void *arg, uint64_t lin)
     JitSlot *s = arg;
     JitCpu *j = jit_of(cpu);
 
-    j->stats.misses++;
-    if (cpu->jit_misses < 0) {
-        jit_site_sample(j, s);
-    }
-    if (miss_again(j, s) || (s->size >= 16 && (lin & (s->size - 1u)))) { /* a misaligned operand may be #GP, which comes before #PF */
+    if (!miss_begins(j, cpu, s, lin)) {
         return insn_run(cpu, s);
     }
-    if (((lin ^ (lin + s->size - 1)) & ~(uint64_t)0xfff) == 0 && cpu->tlb_way != TLB_USER_AC) {
-        cpu->insn = &s->insn;
-        mem_probe(cpu, lin, s->size, s->acc);
-        cpu->insn = NULL;
-        const TlbEntry *e = tlb_entry(cpu, lin);
-
-        if (tlb_hit(s->acc == ACC_READ ? e->read : e->write, lin, s->size)) {
-            pages_check(j, cpu);
-            return vec_resume(cpu, s->retry, s->vec_retry);
-        }
+    if (tlb_fill(cpu, s, lin, lin, s->size, s->acc != ACC_READ)) {
+        pages_check(j, cpu);
+        return vec_resume(cpu, s->retry, s->vec_retry);
     }
     if ((lin & 0xfff) + s->size > 0x1000) {
         j->stats.crossings++;
@@ -293,6 +357,43 @@ const uint8_t *jit_help_mem(X86Cpu *cpu, void *arg, uint64_t lin)
         j->stats.mem_c++;
     }
     return insn_run(cpu, s);
+}
+
+static void exit_to(JitCpu *j, JitExit *x, JitBlock *b)
+{
+    jit_exit_link(x, b);
+    emit_patch(x->site, j->mem.rx - j->mem.rw, x->polls ? b->polling : b->code);
+}
+
+/* A group has no page, which would begin at @lowest: with the help of the TLB, or without groups. */
+const uint8_t *jit_help_group(X86Cpu *cpu, void *arg, uint64_t lowest)
+{
+    JitSlot *s = arg;
+    JitCpu *j = jit_of(cpu);
+    JitBlock *from = s->block;
+    uint64_t lin = lowest + s->group_before;
+
+    if (miss_begins(j, cpu, s, lin) && tlb_fill(cpu, s, lin, lowest, s->group_size, s->group_write)) {
+        pages_check(j, cpu);
+        return vec_resume(cpu, s->retry, s->vec_retry);
+    }
+    if (j->verify) { /* what blocks it enters must be its own */
+        return insn_run(cpu, s);
+    }
+    unsigned evictions = j->evictions;
+    bool dead = from->dead;
+
+    cpu->regs[R_RIP] += s->off;
+    JitBlock *b = jit_next(j, cpu, JIT_PLAIN); /* whatever events wait: the instruction must get done */
+
+    if (!b) {
+        return NULL;
+    }
+    j->stats.plain++;
+    if (!dead && j->evictions == evictions && !s->plain->to && b->host == from->host - ((uintptr_t)from->host & 0xfff) + s->off) {
+        exit_to(j, s->plain, b);
+    }
+    return b->code;
 }
 
 /* The block needs the state @bits from here on. */
@@ -319,14 +420,13 @@ const uint8_t *jit_help_link(X86Cpu *cpu, void *arg, uint64_t val)
     (void)val;
     j->stats.links++;
     cpu->regs[R_RIP] += x->page_off;
-    JitBlock *b = events_wait(cpu) ? NULL : jit_next(j, cpu);
+    JitBlock *b = events_wait(cpu) ? NULL : jit_next(j, cpu, 0);
 
     if (!b) {
         return NULL;
     }
     if (!dead && j->evictions == evictions && !x->to && b->host == page + x->page_off) {
-        jit_exit_link(x, b);
-        emit_patch(x->site, j->mem.rx - j->mem.rw, x->polls ? b->polling : b->code);
+        exit_to(j, x, b);
     }
     return b->code;
 }
@@ -340,7 +440,7 @@ const uint8_t *jit_help_cross(X86Cpu *cpu, void *arg, uint64_t val)
 
     (void)val;
     cpu->regs[R_RIP] += (uintptr_t)from->host & 0xfff;
-    JitBlock *b = jit_next(j, cpu);
+    JitBlock *b = jit_next(j, cpu, from->mode & JIT_PLAIN);
 
     if (!b) {
         return NULL;
@@ -364,8 +464,9 @@ const uint8_t *jit_help_call_finish(X86Cpu *cpu, void *arg, uint64_t target)
 {
     JitSlot *s = arg;
 
-    cpu->insn = &s->insn;
-    if ((cpu->mode & MODE_CODE64) && (uint64_t)((int64_t)(target << 16) >> 16) != target) {
+    insn_begin(cpu, s);
+    if (!canonical(cpu, target)) {
+        mem_store(cpu, cpu->regs[R_RSP] - 8, cpu->jit_below, 8);
         x86_raise_gp0(cpu);
     }
     cpu->insn = NULL;
@@ -381,7 +482,7 @@ const uint8_t *jit_help_call_finish(X86Cpu *cpu, void *arg, uint64_t target)
 void jit_blocks(X86Cpu *cpu, JitCpu *j)
 {
     const uint8_t *code = j->verify || cpu->jit_fault ? NULL : quick_code(j, cpu);
-    JitBlock *b = code || cpu->jit_fault ? NULL : jit_next(j, cpu);
+    JitBlock *b = code || cpu->jit_fault ? NULL : jit_next(j, cpu, 0);
 
     if (cpu->jit_fault) {
         cpu->jit_fault = false;

@@ -36,7 +36,7 @@ void jit_sites_init(JitCpu *j)
 void jit_site_sample(JitCpu *j, const JitSlot *slot)
 {
     const JitBlock *b = slot->block;
-    const uint8_t *insn = b->host - ((uintptr_t)b->host & 0xfff) + slot->insn.off;
+    const uint8_t *insn = b->host - ((uintptr_t)b->host & 0xfff) + slot->off;
     JitSite *s = site_at(j, insn);
     int64_t now = g_get_monotonic_time();
     bool fast = now - j->sampled_at <= SITE_FAST_US;

@@ -25,6 +25,14 @@ void jit_stats_call(JitCpu *j, const char *mnemonic)
     ++*n;
 }
 
+int64_t jit_stats_clock(void)
+{
+    struct timespec t;
+
+    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
+    return (int64_t)t.tv_sec * 1000000000 + t.tv_nsec;
+}
+
 static gint by_count(gconstpointer a, gconstpointer b)
 {
     const Count *x = a, *y = b;
@@ -63,6 +71,8 @@ void jit_stats_print(JitCpu *j)
     g_string_append_printf(s, "jit: vCPU %u: %" PRIu64 " blocks of %.1f instructions of %.1f bytes; %.1f %% of them call C\n",
                            j->cpu->vcpu.index, t->blocks, (double)t->insns / (double)MAX(t->blocks, 1),
                            (double)t->code_bytes / (double)MAX(t->insns, 1), 100.0 * (double)t->insns_c / (double)MAX(t->insns, 1));
+    g_string_append_printf(s, "  translating: %.1f ms, %.0f ns an instruction\n", (double)t->translating / 1e6,
+                           (double)t->translating / (double)MAX(t->insns, 1));
     g_string_append_printf(s, "  executed: %" PRIu64 " instructions (blocks counted whole), C calls %" PRIu64 " (%.2f %%), interpreted %"
                            PRIu64 "\n", j->cpu->jit_insns, t->calls_c,
                            100.0 * (double)t->calls_c / (double)MAX(j->cpu->jit_insns, 1), t->interp);
@@ -70,7 +80,11 @@ void jit_stats_print(JitCpu *j)
                            t->misses, t->crossings, t->mem_c);
     g_string_append_printf(s, "  ways out: links made %" PRIu64 ", table misses %" PRIu64 ", entries from the run loop %" PRIu64 "\n",
                            t->links, t->dispatches, t->entered);
-    g_string_append_printf(s, "  blocks dropped: written %" PRIu64 ", chunks evicted %" PRIu64 "\n", t->invalidated, t->evictions);
+    g_string_append_printf(s, "  links undone: written or replaced %" PRIu64 ", evicted %" PRIu64 "\n", t->unlinks - t->unlinks_evicted,
+                           t->unlinks_evicted);
+    g_string_append_printf(s, "  ways to blocks without groups made: %" PRIu64 "\n", t->plain);
+    g_string_append_printf(s, "  blocks dropped: written %" PRIu64 ", evicted %" PRIu64 "; chunks evicted %" PRIu64 "\n", t->invalidated,
+                           t->evicted, t->evictions);
     g_string_append_printf(s, "  accesses that do without the page last reached: %" PRIu64 "\n", t->sites);
     if (j->verify) {
         g_string_append_printf(s, "  blocks run and found as the interpreter's: %" PRIu64 "\n", t->verified);

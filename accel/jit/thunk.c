@@ -210,6 +210,7 @@ void jit_thunks(JitCpu *j, Emit *e)
     }
     j->call_c = helper_thunk(e, jit_help_call, save, out, "call_c");
     j->mem_slow = helper_thunk(e, jit_help_mem, save, out, "mem_slow");
+    j->group_slow = helper_thunk(e, jit_help_group, save, out, "group_slow");
     j->link = helper_thunk(e, jit_help_link, save, out, "link");
     j->cross = helper_thunk(e, jit_help_cross, save, out, "cross");
     j->dispatch = helper_thunk(e, jit_help_dispatch, save, out, "dispatch");

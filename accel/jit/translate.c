@@ -197,7 +197,6 @@ static void emit_insn(JitTr *t, JitInsn *j)
 {
     bool host = t->fl_host, mem = t->fl_mem;
     uint8_t vec = t->vec;
-    unsigned n = (unsigned)(j - t->insns);
 
     t->retry = NULL;
     t->kept_before = t->kept;
@@ -206,9 +205,6 @@ static void emit_insn(JitTr *t, JitInsn *j)
     t->s1_before = t->s1;
     t->s1 = -1;
     t->slot_count = t->access = 0;
-    if (t->alt) {
-        t->alt_begin[n] = emit_rx(t->e);
-    }
     if (!j->row || !j->row->emit(t, j)) {
         t->fl_host = host;
         t->fl_mem = mem;
@@ -217,10 +213,7 @@ static void emit_insn(JitTr *t, JitInsn *j)
     }
     for (unsigned k = 0; k < t->slot_count; k++) {
         t->slots[k]->vec_done = t->vec;
-        t->slots[k]->done = !t->alt && groups_checked(t) ? t->alt_begin[n + 1] : jit_kept_landing(t, emit_rx(t->e));
-    }
-    if (t->alt) {
-        t->alt_retry[n] = t->retry;
+        t->slots[k]->done = groups_checked(t) ? NULL : jit_kept_landing(t, emit_rx(t->e));
     }
 }
 
@@ -242,9 +235,6 @@ static void emit_all(JitTr *t)
     t->s1 = -1;
     for (unsigned k = 0; k < t->count; k++) {
         emit_insn(t, &t->insns[k]);
-    }
-    if (t->alt) {
-        t->alt_begin[t->count] = emit_rx(t->e);
     }
     if (block_open(t)) {
         jit_exit_to(t, last, last->i.off + last->i.len, last->live_out);
@@ -276,13 +266,6 @@ static void emit_cross_check(JitTr *t)
 
 static void emit_block(JitTr *t)
 {
-    if (t->group_count) {
-        t->alt = true;
-        t->e = &t->chunk->alt;
-        emit_all(t);
-        t->alt = false;
-        t->e = &t->chunk->hot;
-    }
     jit_poll(t);
     if (t->b->host2) {
         emit_cross_check(t);
@@ -292,28 +275,6 @@ static void emit_block(JitTr *t)
                                  .imm = { (uint8_t)t->count } });
     }
     emit_all(t);
-}
-
-static unsigned exits_max(const JitTr *t)
-{
-    unsigned n = 1;
-
-    for (unsigned k = 0; k < t->count; k++) {
-        n += is_direct(&t->insns[k]);
-    }
-    return t->group_count ? 2 * n : n;
-}
-
-static JitBlock *block_done(JitTr *t)
-{
-    JitBlock *b = t->b;
-
-    b->exit_count = t->exit_count;
-    for (unsigned k = 0; k < t->exit_count; k++) {
-        b->exits[k] = t->exits[k];
-        b->exits[k].from = b;
-    }
-    return b;
 }
 
 static void log_block(const JitTr *t, uint64_t lin)
@@ -340,21 +301,22 @@ static void log_code(const char *what, const uint8_t *from, const uint8_t *to)
     }
 }
 
-static JitBlock *translate(JitCpu *j, uint64_t lin, const CodePage *page, const CodePage *next)
+static JitBlock *translate(JitCpu *j, uint64_t lin, uint32_t mode, const CodePage *page, const CodePage *next)
 {
     static _Thread_local JitTr tr;
     JitTr *t = &tr;
     X86Cpu *cpu = j->cpu;
     unsigned off = (unsigned)(lin & 0xfff);
-    JitBlock head = { .host = page->host + off, .ram = page->ram, .page_off = page->ram_off, .mode = cpu->mode,
+    JitBlock head = { .host = page->host + off, .ram = page->ram, .page_off = page->ram_off, .mode = mode,
                       .host2 = next ? next->host : NULL, .dep_lo = (uint16_t)off, .dep_hi = (uint16_t)off };
 
     t->cpu = cpu;
     t->jit = j;
     t->page = page->host;
+    t->lin = lin & ~(uint64_t)0xfff;
     t->mode = cpu->mode;
     t->native = jit_native(cpu->mode);
-    t->count = t->exit_count = 0;
+    t->count = 0;
     t->b = &head;
     if (next) {
         decode_crossing(t, off);
@@ -370,7 +332,7 @@ static JitBlock *translate(JitCpu *j, uint64_t lin, const CodePage *page, const 
     t->chunk = jit_cache_room(j);
     t->e = &t->chunk->hot;
     t->cold = &t->chunk->cold;
-    t->b = jit_cache_alloc(t->chunk, sizeof(JitBlock) + exits_max(t) * sizeof(JitExit));
+    t->b = jit_cache_alloc(t->chunk, sizeof(JitBlock));
     *t->b = head;
     t->b->calls_c = !t->insns[0].row;
     t->b->count = (uint16_t)t->count;
@@ -390,15 +352,27 @@ static JitBlock *translate(JitCpu *j, uint64_t lin, const CodePage *page, const 
         log_code("out of line:", cold, emit_rx(t->cold));
     }
     g_ptr_array_add(t->chunk->blocks, t->b);
-    return block_done(t);
+    return t->b;
 }
 
-JitBlock *jit_translate(JitCpu *j, uint64_t lin, const CodePage *page)
+static JitBlock *translate_timed(JitCpu *j, uint64_t lin, uint32_t mode, const CodePage *page, const CodePage *next)
 {
-    return translate(j, lin, page, NULL);
+    if (!log_on(LOG_JIT_STATS)) {
+        return translate(j, lin, mode, page, next);
+    }
+    int64_t begin = jit_stats_clock();
+    JitBlock *b = translate(j, lin, mode, page, next);
+
+    j->stats.translating += jit_stats_clock() - begin;
+    return b;
 }
 
-JitBlock *jit_translate_crossing(JitCpu *j, uint64_t lin, const CodePage *page, const CodePage *next)
+JitBlock *jit_translate(JitCpu *j, uint64_t lin, uint32_t mode, const CodePage *page)
 {
-    return translate(j, lin, page, next);
+    return translate_timed(j, lin, mode, page, NULL);
+}
+
+JitBlock *jit_translate_crossing(JitCpu *j, uint64_t lin, uint32_t mode, const CodePage *page, const CodePage *next)
+{
+    return translate_timed(j, lin, mode, page, next);
 }

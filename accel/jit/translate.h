@@ -86,6 +86,7 @@ struct JitTr {
     Emit *cold;
     JitBlock *b;
     const uint8_t *page;  /* host address of the page's bytes */
+    uint64_t lin;         /* address of the page when the block was made: it may be mapped elsewhere too */
     uint32_t mode;
     bool native;          /* code may be emitted in this mode */
     bool fl_host, fl_mem;
@@ -100,10 +101,6 @@ struct JitTr {
     unsigned access;      /* how many accesses of the instruction have been emitted */
     JitGroup groups[16];
     unsigned group_count;
-    bool alt;             /* emitting the version without groups */
-    const uint8_t *alt_begin[JIT_MAX_INSNS + 1], *alt_retry[JIT_MAX_INSNS]; /* its instructions; NULL: there is no such version */
-    unsigned exit_count;
-    JitExit exits[2 * (JIT_MAX_INSNS + 1)];
     unsigned count;
     JitInsn insns[JIT_MAX_INSNS];
 };
@@ -130,7 +127,7 @@ static inline void jit_keep(JitTr *t)
 }
 static inline void jit_keep_in(JitTr *t, unsigned g) /* S2 is guest register @g from here on */
 {
-    t->kept = t->alt ? H_NONE : (uint8_t)g; /* the other version is entered at every instruction, S2 being anything */
+    t->kept = (uint8_t)g;
 }
 void jit_kept_reload(JitTr *t, Emit *e); /* after something that clobbered S2 */
 const uint8_t *jit_kept_landing(JitTr *t, const uint8_t *to); /* where who clobbered S2 goes on at @to */
@@ -170,6 +167,8 @@ void jit_cold_jump(JitTr *t, const JitSlot *s, const uint8_t *thunk); /* emits o
 /* dispatch.c: ways into a block and out of it */
 void jit_poll(JitTr *t);
 void jit_exit_to(JitTr *t, JitInsn *j, int64_t rel, uint16_t live); /* direct jump to page base + @rel */
+/* Emits out-of-line code: to the plain block that begins with @j; @s: of its group's first access, S0 the group's lowest address. */
+void jit_exit_plain(JitTr *t, JitInsn *j, JitSlot *s);
 bool jit_exit_if(JitTr *t, JitInsn *j, unsigned cc); /* @j's jump, when the host's @cc holds; false: not in this page, not done */
 /* Indirect jump to the linear address in S0.  @slot: whose C function does it all when that is not the fast case; NULL: state is
  * committed, S0 is the new RIP.  @pop: added to RSP when nothing can fail any more. */

@@ -16,6 +16,7 @@
 #include "target/i386/flags.h"
 
 #define TRIES 3
+#define KNOWN_BITS 13
 
 typedef struct Undo {
     uint8_t *host;
@@ -40,6 +41,14 @@ typedef struct Outcome {
     uint64_t cr2;
 } Outcome;
 
+/* Instructions decoded before, by their bytes: decoding takes most of the time otherwise. */
+typedef struct Known {
+    uint8_t bytes[16]; /* the last one: how many of them could be looked at */
+    uint32_t mode;
+    Insn insn;
+    Decoded decoded;
+} Known;
+
 typedef struct Verify {
     X86Cpu *cpu;
     JitCpu *jit;
@@ -49,6 +58,7 @@ typedef struct Verify {
     unsigned undos, steps;
     uint16_t undefined;  /* flags */
     bool given_up;
+    Known known[1u << KNOWN_BITS];
 } Verify;
 
 static void float_get(const X86Cpu *cpu, FloatState *f)
@@ -107,9 +117,13 @@ static void outcome_put(X86Cpu *cpu, const Outcome *o)
 static bool verify_access(Verify *v, uint64_t lin, unsigned size, bool write)
 {
     X86Cpu *cpu = v->cpu;
-
-    mem_probe(cpu, lin, size, write ? ACC_WRITE : ACC_READ);
     const TlbEntry *e = tlb_entry(cpu, lin);
+
+    if (size >= 16 && (lin & (size - 1u)) && !tlb_hit(write ? e->write : e->read, lin, size)) {
+        return false; /* may be #GP, which comes before #PF */
+    }
+    mem_probe(cpu, lin, size, write ? ACC_WRITE : ACC_READ);
+    e = tlb_entry(cpu, lin);
 
     if (!tlb_hit(write ? e->write : e->read, lin, size) || size > sizeof(v->undo[0].before) || v->undos >= G_N_ELEMENTS(v->undo)) {
         return false;
@@ -157,6 +171,22 @@ static bool verify_foresee(Verify *v, const Insn *i, const Decoded *d)
     return ok;
 }
 
+static const Known *verify_decode(Verify *v, const uint8_t *bytes, unsigned len)
+{
+    uint8_t key[16] = { [15] = (uint8_t)len };
+
+    memcpy(key, bytes, len);
+    uint64_t h = (ld_le64(key) ^ ld_le64(key + 8) * 3 ^ v->cpu->mode) * 0x9e3779b97f4a7c15u;
+    Known *k = &v->known[h >> (64 - KNOWN_BITS)];
+
+    if (memcmp(k->bytes, key, sizeof(key)) || k->mode != v->cpu->mode) {
+        memcpy(k->bytes, key, sizeof(key));
+        k->mode = v->cpu->mode;
+        decode_insn_full(v->cpu, bytes, len, 0, &k->insn, &k->decoded);
+    }
+    return k;
+}
+
 /* The interpreter's run of the block, instruction by instruction. */
 static void verify_interpret(Verify *v)
 {
@@ -169,19 +199,16 @@ static void verify_interpret(Verify *v)
         bytes = both;
     }
     for (v->steps = 0; v->steps < v->block->count; v->steps++) {
-        Insn i;
-        Decoded d;
-        uint64_t next;
         unsigned left = bytes == both ? 15 : 0x1000 - (unsigned)((uintptr_t)bytes & 0xfff);
+        const Known *k = verify_decode(v, bytes, MIN(15u, left));
+        uint64_t next = insn_next_rip(cpu, &k->insn);
 
-        decode_insn_full(cpu, bytes, MIN(15u, left), 0, &i, &d);
-        next = insn_next_rip(cpu, &i);
-        if (!verify_foresee(v, &i, &d)) {
+        if (!verify_foresee(v, &k->insn, &k->decoded)) {
             v->given_up = true;
             return;
         }
         interp_insn(cpu, v->jit->interp);
-        bytes += i.len;
+        bytes += k->insn.len;
         if (cpu->regs[R_RIP] != next) {
             return;
         }

@@ -13,7 +13,8 @@ typedef enum X87Kind { X87_NONE, X87_DATA, X87_CONTROL /* leaves the record alon
 
 static X87Kind x87_kind(const Decoded *d)
 {
-    static const char *const by_c[] = { "fldenv", "fnstenv", "frstor", "fnsave", "fninit", "fnop", "ffreep", "feni", "fdisi", "fsetpm" };
+    static const char *const by_c[] = { "fldenv", "fnstenv", "frstor", "fnsave", "fninit", "fnop", "ffreep", "feni8087_nop",
+                                        "fdisi8087_nop", "fsetpm287_nop" };
     static const char *const control[] = { "fnstcw", "fnstsw", "fnclex" };
 
     for (unsigned k = 0; k < G_N_ELEMENTS(by_c); k++) {

@@ -83,8 +83,8 @@ bool kvm_tsc_init(Vcpu *v, Error **errp)
     if (!hz) {
         return true;
     }
+    int now = ioctl(k->fd, KVM_GET_TSC_KHZ, NULL);
     if (ioctl(k->fd, KVM_SET_TSC_KHZ, (unsigned long)(hz / 1000)) < 0) {
-        int now = ioctl(k->fd, KVM_GET_TSC_KHZ, NULL);
         error_set(errp, "tsc-frequency=%" PRIu64 ": this host's counter runs at %d kHz and cannot be scaled to that", hz, now);
         return false;
     }

@@ -48,6 +48,7 @@ static void cpuid_adjust(CpuidEngine *e)
     *c = apic && kvm_check(KVM_CAP_TSC_DEADLINE_TIMER) ? *c | deadline : *c & ~deadline;
     *c = apic ? *c | x2apic : *c & ~x2apic;
     e->supported[FEAT_1_EDX] |= 1u << (CPUID_HT & 31); /* follows from the topology */
+    e->supported[FEAT_X1_ECX] |= 1u << (CPUID_TOPOEXT & 31); /* and its leaves */
     e->supported[FEAT_6_EAX] |= 1u << (CPUID_ARAT & 31);
     e->supported[FEAT_X7_EDX] |= kvm_check(KVM_CAP_GET_TSC_KHZ) ? cpuid_host_word(FEAT_X7_EDX) & 1u << (CPUID_INVTSC & 31) : 0;
     if (!apic) {
@@ -69,11 +70,16 @@ static const struct {
     { HV_RESET, EAX, 7, 0x40000003, false },       { HV_FREQUENCIES, EAX, 11, 0x40000003, false },
     { HV_REENLIGHTENMENT, EAX, 13, 0x40000003, false }, { HV_TLBFLUSH, EAX, 2, 0x40000004, false },
     { HV_IPI, EAX, 10, 0x40000004, true },         { HV_STIMER_DIRECT, EDX, 19, 0x40000003, true },
+    { HV_XMM_INPUT, EDX, 4, 0x40000003, false },   { HV_TLBFLUSH_EXT, EDX, 14, 0x40000003, false },
+    { HV_EVMCS, EAX, 14, 0x40000004, false },      { HV_NO_CORESHARING, EAX, 18, 0x40000004, false },
+    { HV_EMSR_BITMAP, EAX, 19, 0x4000000a, false },
 };
 
 static uint32_t cpuid_hv_supported(void)
 {
-    uint32_t flags = 0;
+    uint32_t flags = kvm.irqchip != KVM_IRQCHIP_OFF ? 1u << HV_AVIC : 0; /* advice to guests only */
+    flags |= kvm_check(KVM_CAP_HYPERV_DIRECT_TLBFLUSH) ? 1u << HV_TLBFLUSH_DIRECT : 0;
+    flags |= kvm_check(KVM_CAP_HYPERV_ENFORCE_CPUID) ? 1u << HV_ENFORCE_CPUID : 0;
     for (unsigned i = 0; i < G_N_ELEMENTS(cpuid_hv_bits) && cpuid_hyperv; i++) {
         bool there = cpuid_find(cpuid_hyperv, cpuid_hv_bits[i].leaf, 0, cpuid_hv_bits[i].reg) >> cpuid_hv_bits[i].bit & 1;
         if (there && (kvm.irqchip != KVM_IRQCHIP_OFF || !cpuid_hv_bits[i].apic)) {
@@ -139,17 +145,25 @@ static bool cpuid_put(CpuidTable *t, X86Cpu *cpu, uint32_t leaf, uint32_t sublea
     return true;
 }
 
-/* Leaves whose sub-leaves differ end with an empty one; 0xd has gaps. */
+/* Leaves whose sub-leaves differ end with an empty one; 0xd has gaps.  Empty leaves stay out: what the kernel itself adds to some, such
+ * as the sizes of XSAVE's or the mask of SGX's, is for those that have them. */
 static bool cpuid_put_leaf(CpuidTable *t, X86Cpu *cpu, uint32_t leaf)
 {
-    bool indexed = leaf == 4 || leaf == 7 || leaf == 0xb || leaf == 0xd || leaf == 0x8000001d;
+    bool indexed = leaf == 4 || leaf == 7 || leaf == 0xb || leaf == 0xd || leaf == 0x1f || leaf == 0x8000001d;
     uint32_t out[4];
+    if (leaf == 0xd && !cpuid_xcr0_valid(cpu)) {
+        return true;
+    }
+    x86_cpuid(cpu, leaf, 0, out);
+    if (!indexed && !(out[EAX] | out[EBX] | out[ECX] | out[EDX])) {
+        return true;
+    }
     if (!indexed) {
         return cpuid_put(t, cpu, leaf, 0, false, out);
     }
     for (uint32_t n = 0; n < CPUID_SUBLEAVES; n++) {
         x86_cpuid(cpu, leaf, n, out);
-        bool empty = leaf == 0xb ? !(out[ECX] & 0xff00) : !(out[EAX] | out[EBX] | out[ECX] | out[EDX]);
+        bool empty = leaf == 0xb || leaf == 0x1f ? !(out[ECX] & 0xff00) : !(out[EAX] | out[EBX] | out[ECX] | out[EDX]);
         if (empty && n > 1 && leaf == 0xd) {
             continue;
         }
@@ -177,10 +191,23 @@ static bool cpuid_put_range(CpuidTable *t, X86Cpu *cpu, uint32_t first)
 
 static bool cpuid_enable_hyperv(Vcpu *v, Error **errp)
 {
-    struct kvm_enable_cap synic = { .cap = KVM_CAP_HYPERV_SYNIC2 };
-    if ((x86_cpu(v)->feat[FEAT_HV] & 1u << HV_SYNIC) && kvm_ioctl(kvm_vcpu(v)->fd, KVM_ENABLE_CAP, &synic) < 0) {
-        error_set_errno(errp, errno, "kvm: hv-synic: the kernel does not switch it on for vCPU %u", v->index);
-        return false;
+    uint16_t evmcs_versions = 0; /* the kernel says */
+    const struct {
+        uint8_t flag;
+        const char *name;
+        struct kvm_enable_cap cap;
+    } caps[] = {
+        { HV_SYNIC, "hv-synic", { .cap = KVM_CAP_HYPERV_SYNIC2 } },
+        { HV_EVMCS, "hv-evmcs", { .cap = KVM_CAP_HYPERV_ENLIGHTENED_VMCS, .args = { (uintptr_t)&evmcs_versions } } },
+        { HV_TLBFLUSH_DIRECT, "hv-tlbflush-direct", { .cap = KVM_CAP_HYPERV_DIRECT_TLBFLUSH } },
+        { HV_ENFORCE_CPUID, "hv-enforce-cpuid", { .cap = KVM_CAP_HYPERV_ENFORCE_CPUID, .args = { 1 } } },
+    };
+    for (unsigned i = 0; i < G_N_ELEMENTS(caps); i++) {
+        struct kvm_enable_cap cap = caps[i].cap;
+        if ((x86_cpu(v)->feat[FEAT_HV] >> caps[i].flag & 1) && kvm_ioctl(kvm_vcpu(v)->fd, KVM_ENABLE_CAP, &cap) < 0) {
+            error_set_errno(errp, errno, "kvm: %s: the kernel does not switch it on for vCPU %u", caps[i].name, v->index);
+            return false;
+        }
     }
     return true;
 }

@@ -223,7 +223,7 @@ static void debug_reinject(Vcpu *v, const struct kvm_debug_exit_arch *a)
     if (kvm_ioctl(k->fd, KVM_GET_VCPU_EVENTS, &e) < 0) {
         return;
     }
-    e.exception.injected = 1;
+    e.exception.injected = 1; /* INT3: RIP stays at it, the kernel adds the instruction's length */
     e.exception.nr = (uint8_t)a->exception;
     e.exception.has_error_code = 0;
     if (a->exception == 1) {
@@ -231,12 +231,6 @@ static void debug_reinject(Vcpu *v, const struct kvm_debug_exit_arch *a)
         if (kvm_ioctl(k->fd, KVM_GET_DEBUGREGS, &d) == 0) {
             d.dr6 = a->dr6;
             kvm_ioctl(k->fd, KVM_SET_DEBUGREGS, &d);
-        }
-    } else { /* INT3 returns behind itself */
-        struct kvm_regs r;
-        if (kvm_ioctl(k->fd, KVM_GET_REGS, &r) == 0) {
-            r.rip++;
-            kvm_ioctl(k->fd, KVM_SET_REGS, &r);
         }
     }
     kvm_ioctl(k->fd, KVM_SET_VCPU_EVENTS, &e);

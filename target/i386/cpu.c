@@ -212,6 +212,7 @@ static void cpu_op_free(Vcpu *v)
 {
     X86Cpu *cpu = x86_cpu(v);
     cpuid_free(cpu);
+    decode_forget(cpu);
     tlb_free(cpu);
     cpu_unmap(cpu);
 }

@@ -155,6 +155,7 @@ struct X86Cpu {
     uint64_t jit_group[8];  /* addends of pages that the current block has looked up */
     uint64_t jit_insns;     /* executed, with -d jit-stats */
     uint64_t jit_tmp;       /* between two accesses of one instruction */
+    uint64_t jit_below;     /* what was on the stack where an indirect call's return address is now */
     const void *jit_next;   /* where generated code goes on after a C helper */
     const void *jit_vec_to; /* where generated code goes on after loading vector state */
     uint64_t jit_x87_page;  /* the last x87 instruction's page address and, with JIT_X87_NOTED, opcode and offset: not yet in fip, fop */
@@ -223,6 +224,7 @@ struct X86Cpu {
     /* --- the rest --- */
     const struct CpuModel *model;
     uint32_t feat[32];      /* CPUID feature words, see cpuid.h */
+    struct DecodeCache *decode_cache; /* NULL: none yet */
     uint64_t a20_mask, phys_mask; /* address bits that exist */
     TlbWay tlb_ways[TLB_COUNT]; /* tables of the current address space */
     struct TlbSet *tlb_set; /* all address spaces: tlb.h */

@@ -49,6 +49,18 @@ static void host_caches(CpuModel *m)
     }
 }
 
+/* An AMD processor without that leaf (or as a hypervisor shows it). */
+static void host_caches_amd(CpuModel *m)
+{
+    static const uint8_t ways[16] = { 0, 1, 2, 3, 4, 6, 8, 0, 16, 0, 32, 48, 64, 96, 128, 255 };
+    uint32_t l1d = native_host_cpuid(0x80000005, 0, ECX), l1i = native_host_cpuid(0x80000005, 0, EDX);
+    uint32_t l2 = native_host_cpuid(0x80000006, 0, ECX), l3 = native_host_cpuid(0x80000006, 0, EDX);
+    m->cache.l1d_kib = (uint16_t)(l1d >> 24), m->cache.l1d_ways = (uint8_t)(l1d >> 16);
+    m->cache.l1i_kib = (uint16_t)(l1i >> 24), m->cache.l1i_ways = (uint8_t)(l1i >> 16);
+    m->cache.l2_kib = (uint16_t)(l2 >> 16), m->cache.l2_ways = ways[l2 >> 12 & 15];
+    m->cache.l3_kib = (l3 >> 18) * 512, m->cache.l3_ways = ways[l3 >> 12 & 15];
+}
+
 CpuModel *cpuid_host_model(const char *name)
 {
     CpuModel *m = g_new0(CpuModel, 1);
@@ -66,5 +78,11 @@ CpuModel *cpuid_host_model(const char *name)
     m->feat[FEAT_HV] = 0; /* only when asked for */
     m->brand = host_brand();
     host_caches(m);
+    if (!m->cache.l1d_kib && m->vendor == VENDOR_AMD && native_host_cpuid(0x80000000, 0, EAX) >= 0x80000006) {
+        host_caches_amd(m);
+    }
+    if (!(cpuid_host_word(FEAT_X1_ECX) & 1u << (CPUID_TOPOEXT & 31))) {
+        m->feat[FEAT_X1_ECX] &= ~(1u << (CPUID_TOPOEXT & 31)); /* of named models only */
+    }
     return m;
 }

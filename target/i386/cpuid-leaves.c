@@ -60,7 +60,7 @@ static void leaf_cache(const X86Cpu *cpu, uint32_t subleaf, uint32_t out[4])
         { 1, 1, m->cache.l1d_kib, m->cache.l1d_ways, cpu->topo.threads },
         { 2, 1, m->cache.l1i_kib, m->cache.l1i_ways, cpu->topo.threads },
         { 3, 2, m->cache.l2_kib, m->cache.l2_ways, cpu->topo.threads },
-        { 3, 3, m->cache.l3_kib, m->cache.l3_ways, threads_per_package(cpu) },
+        { 3, 3, m->cache.l3_kib, m->cache.l3_ways, cpu->topo.cores * cpu->topo.threads }, /* each die has one */
     };
 
     if (subleaf >= G_N_ELEMENTS(c) || !c[subleaf].kib || !c[subleaf].ways) {
@@ -68,10 +68,40 @@ static void leaf_cache(const X86Cpu *cpu, uint32_t subleaf, uint32_t out[4])
     }
     unsigned share = 1u << id_bits(c[subleaf].shared), cores = 1u << (package_shift(cpu) - id_bits(cpu->topo.threads));
 
-    out[EAX] = c[subleaf].type | c[subleaf].level << 5 | 1u << 8 | (share - 1) << 14 | MIN(cores - 1, 63u) << 26;
+    out[EAX] = c[subleaf].type | c[subleaf].level << 5 | 1u << 8 | (share - 1) << 14;
+    out[EAX] |= m->vendor == VENDOR_INTEL ? MIN(cores - 1, 63u) << 26 : 0;
     out[EBX] = 63 | (c[subleaf].ways - 1) << 22;
     out[ECX] = c[subleaf].kib * 1024 / 64 / c[subleaf].ways - 1;
     out[EDX] = 1;
+}
+
+/* AMD's leaf 0x8000001e: threads of a core, dies ("nodes") of a package. */
+static void leaf_amd_topology(const X86Cpu *cpu, uint32_t out[4])
+{
+    uint32_t id = cpu->vcpu.apic_id;
+    unsigned core = id_bits(cpu->topo.threads), node = core + id_bits(cpu->topo.cores);
+
+    out[EAX] = id;
+    out[EBX] = (cpu->topo.threads - 1) << 8 | ((id & ((1u << package_shift(cpu)) - 1)) >> core & 0xff);
+    out[ECX] = MIN(cpu->topo.dies - 1, 7u) << 8 | (id >> node & 0xff);
+}
+
+/* Leaf 0x1f, with several dies: threads, cores and dies each by themselves. */
+static void leaf_topology_of_dies(const X86Cpu *cpu, uint32_t subleaf, uint32_t out[4])
+{
+    unsigned core = id_bits(cpu->topo.threads), die = core + id_bits(cpu->topo.cores);
+    const struct {
+        unsigned shift, count, type;
+    } levels[] = { { core, cpu->topo.threads, 1 }, { die, cpu->topo.threads * cpu->topo.cores, 2 },
+                   { package_shift(cpu), threads_per_package(cpu), 5 } };
+
+    out[ECX] = subleaf & 0xff;
+    out[EDX] = cpu->vcpu.apic_id;
+    if (subleaf < G_N_ELEMENTS(levels)) {
+        out[EAX] = levels[subleaf].shift;
+        out[EBX] = levels[subleaf].count;
+        out[ECX] |= levels[subleaf].type << 8;
+    }
 }
 
 /* Extended topology: threads, then everything in the package. */
@@ -176,6 +206,11 @@ static void leaf_basic(X86Cpu *cpu, uint32_t leaf, uint32_t subleaf, uint32_t ou
         break;
     case 0xb: leaf_topology(cpu, subleaf, out); break;
     case 0xd: leaf_xsave(cpu, subleaf, out); break;
+    case 0x1f:
+        if (cpu->topo.dies > 1 && intel) {
+            leaf_topology_of_dies(cpu, subleaf, out);
+        }
+        break;
     default: break;
     }
 }
@@ -250,9 +285,16 @@ static void leaf_extended(X86Cpu *cpu, uint32_t leaf, uint32_t subleaf, uint32_t
         out[EBX] = cpu->feat[FEAT_X8_EBX];
         out[ECX] = amd && threads > 1 ? package_shift(cpu) << 12 | (threads - 1) : 0;
         break;
-    case 0x8000001d:
-        if (amd && (cpu->feat[FEAT_X1_ECX] & 1u << 22)) {
+    case 0x8000000a: /* what nested virtualization can do is the engine's word */
+        for (unsigned reg = EAX; reg <= EDX && x86_has_feature(cpu, CPUID_SVM) && cpuid_engine(); reg++) {
+            out[reg] = cpuid_engine()->leaf(leaf, 0, reg);
+        }
+        break;
+    case 0x8000001d: case 0x8000001e:
+        if (amd && x86_has_feature(cpu, CPUID_TOPOEXT) && leaf == 0x8000001d) {
             leaf_cache(cpu, subleaf, out);
+        } else if (amd && x86_has_feature(cpu, CPUID_TOPOEXT)) {
+            leaf_amd_topology(cpu, out);
         }
         break;
     default: break;

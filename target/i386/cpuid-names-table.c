@@ -38,5 +38,8 @@ const char *const cpuid_names[FEAT_WORDS][32] = {
     [FEAT_HV] = { [HV_RELAXED] = "hv-relaxed", [HV_VAPIC] = "hv-vapic", [HV_VPINDEX] = "hv-vpindex", [HV_RUNTIME] = "hv-runtime",
                   [HV_SYNIC] = "hv-synic", [HV_STIMER] = "hv-stimer", [HV_TIME] = "hv-time", [HV_CRASH] = "hv-crash",
                   [HV_RESET] = "hv-reset", [HV_FREQUENCIES] = "hv-frequencies", [HV_REENLIGHTENMENT] = "hv-reenlightenment",
-                  [HV_TLBFLUSH] = "hv-tlbflush", [HV_IPI] = "hv-ipi", [HV_STIMER_DIRECT] = "hv-stimer-direct" },
+                  [HV_TLBFLUSH] = "hv-tlbflush", [HV_IPI] = "hv-ipi", [HV_STIMER_DIRECT] = "hv-stimer-direct",
+                  [HV_AVIC] = "hv-avic", [HV_XMM_INPUT] = "hv-xmm-input", [HV_TLBFLUSH_EXT] = "hv-tlbflush-ext",
+                  [HV_EMSR_BITMAP] = "hv-emsr-bitmap", [HV_TLBFLUSH_DIRECT] = "hv-tlbflush-direct", [HV_EVMCS] = "hv-evmcs",
+                  [HV_ENFORCE_CPUID] = "hv-enforce-cpuid", [HV_NO_CORESHARING] = "hv-no-nonarch-coresharing" },
 };

@@ -35,7 +35,7 @@ static const uint32_t implemented[FEAT_WORDS] = {
     [FEAT_7_ECX] = B(CPUID_UMIP) | B(CPUID_PKU) | B(CPUID_GFNI) | B(CPUID_VAES) | B(CPUID_VPCLMULQDQ) | B(CPUID_RDPID),
     [FEAT_X1_EDX] = B(CPUID_SYSCALL) | B(CPUID_NX) | B(CPUID_MMXEXT) | B(CPUID_PDPE1GB) | B(CPUID_RDTSCP) | B(CPUID_LM),
     [FEAT_X1_ECX] = B(CPUID_LAHF_LM) | 2 /* cmp-legacy */ | B(CPUID_CR8LEGACY) | B(CPUID_ABM) | B(CPUID_3DNOWPREFETCH) |
-                    B(CPUID_SSE4A) | B(CPUID_MISALIGNSSE),
+                    B(CPUID_SSE4A) | B(CPUID_MISALIGNSSE) | B(CPUID_TOPOEXT),
     [FEAT_X7_EDX] = B(CPUID_INVTSC),
     [FEAT_6_EAX] = B(CPUID_ARAT),
     [FEAT_D1_EAX] = B(CPUID_XSAVEOPT) | B(CPUID_XSAVEC) | B(CPUID_XGETBV1) | B(CPUID_XSAVES),
@@ -103,7 +103,7 @@ int cpuid_feature_by_name(const char *name)
     static const struct {
         const char *alias, *name;
     } aliases[] = { { "sse3", "pni" }, { "ffxsr", "fxsr-opt" }, { "i64", "lm" }, { "xd", "nx" }, { "lzcnt", "abm" },
-                    { "sha", "sha-ni" } };
+                    { "sha", "sha-ni" }, { "hv-apicv", "hv-avic" } };
 
     for (unsigned k = 0; k < G_N_ELEMENTS(aliases); k++) {
         name = same_name(name, aliases[k].alias) ? aliases[k].name : name;
@@ -256,8 +256,34 @@ static bool wish_extra_value(Wish *w, const char *key, const char *value, bool *
             return false;
         }
         g_strlcpy(x->hv_vendor, value, sizeof(x->hv_vendor));
+    } else if (same_name(key, "hv-no-nonarch-coresharing") && !g_strcmp0(value, "auto")) {
+        w->plus[FEAT_HV] |= cpuid_implemented(FEAT_HV) & 1u << HV_NO_CORESHARING;
     } else {
         *known = false;
+    }
+    return true;
+}
+
+static bool wish_hv_version(Wish *w, const char *key, const char *value, bool *known, Error **errp)
+{
+    static const struct {
+        const char *name;
+        uint32_t most;
+    } parts[HV_VERSIONS] = {
+        [HV_BUILD] = { "hv-version-id-build", UINT32_MAX },   [HV_MAJOR] = { "hv-version-id-major", UINT16_MAX },
+        [HV_MINOR] = { "hv-version-id-minor", UINT16_MAX },   [HV_SPACK] = { "hv-version-id-spack", UINT32_MAX },
+        [HV_SBRANCH] = { "hv-version-id-sbranch", UINT8_MAX }, [HV_SNUMBER] = { "hv-version-id-snumber", 0xffffff },
+    };
+    uint64_t v = 0;
+
+    for (unsigned n = 0; n < HV_VERSIONS; n++) {
+        if (same_name(key, parts[n].name)) {
+            *known = w->model->extras.hv_version_said = true;
+            if (!parse_uint(key, value ? value : "", 0, parts[n].most, &v, errp)) {
+                return false;
+            }
+            w->model->extras.hv_version[n] = (uint32_t)v;
+        }
     }
     return true;
 }
@@ -269,6 +295,9 @@ static bool wish_extra(Wish *w, const char *key, const char *value, bool *ok, Er
     bool on = true, known;
 
     *ok = wish_extra_value(w, key, value, &known, errp);
+    if (!known) {
+        *ok = wish_hv_version(w, key, value, &known, errp);
+    }
     if (known) {
         return true;
     }
@@ -349,6 +378,27 @@ static bool wish_filter(Wish *w, bool first_cpu, Error **errp)
     return !w->enforce;
 }
 
+/* Enlightenments that are of no use without others: guests that find such a set stop early in their start. */
+static bool wish_check_hyperv(const Wish *w, Error **errp)
+{
+    static const struct {
+        uint8_t flag, needs;
+    } rules[] = {
+        { HV_SYNIC, HV_VPINDEX }, { HV_STIMER, HV_SYNIC }, { HV_STIMER, HV_TIME }, { HV_STIMER_DIRECT, HV_STIMER },
+        { HV_TLBFLUSH, HV_VPINDEX }, { HV_TLBFLUSH_EXT, HV_TLBFLUSH }, { HV_TLBFLUSH_DIRECT, HV_VAPIC }, { HV_IPI, HV_VPINDEX },
+        { HV_EVMCS, HV_VAPIC },
+    };
+    uint32_t have = w->model->feat[FEAT_HV];
+
+    for (unsigned k = 0; k < G_N_ELEMENTS(rules); k++) {
+        if ((have >> rules[k].flag & 1) && !(have >> rules[k].needs & 1)) {
+            error_set(errp, "-cpu: %s needs %s as well", cpuid_names[FEAT_HV][rules[k].flag], cpuid_names[FEAT_HV][rules[k].needs]);
+            return false;
+        }
+    }
+    return true;
+}
+
 /* The model to begin with, as a copy that the command line may change. */
 static CpuModel *copy_model(const char *name, Error **errp)
 {
@@ -380,7 +430,7 @@ static void wish_engine_defaults(Wish *w)
 
     m->feat[FEAT_KVM] = !w->kvm ? 0 : whole ? engine->supported[FEAT_KVM] : engine->supported[FEAT_KVM] & pv;
     if (m->extras.hv_passthrough) {
-        m->feat[FEAT_HV] = engine->supported[FEAT_HV];
+        m->feat[FEAT_HV] = engine->supported[FEAT_HV] & ~(1u << HV_ENFORCE_CPUID | 1u << HV_TLBFLUSH_DIRECT);
     }
     if (!whole) {
         if (engine->x2apic) {
@@ -417,7 +467,7 @@ bool cpuid_configure(X86Cpu *cpu, const char *spec, const CpuTopology *topo, Err
     if (ok && engine) {
         wish_engine_defaults(&w);
     }
-    ok = ok && wish_filter(&w, vcpu_count() == 0, errp);
+    ok = ok && wish_filter(&w, vcpu_count() == 0, errp) && wish_check_hyperv(&w, errp);
     g_strfreev(parts);
     if (!ok) {
         cpuid_free(cpu);
@@ -425,6 +475,9 @@ bool cpuid_configure(X86Cpu *cpu, const char *spec, const CpuTopology *topo, Err
     }
     memcpy(cpu->feat, w.model->feat, sizeof(w.model->feat));
     cpu->topo = *topo;
+    if (topo->dies > 1 && w.model->vendor == VENDOR_INTEL) {
+        w.model->level = MAX(w.model->level, 0x1fu); /* the leaf that tells dies */
+    }
     return true;
 }
 

@@ -56,6 +56,7 @@ enum {
     CPUID_LAHF_LM = CPUID_BIT(FEAT_X1_ECX, 0), CPUID_SVM = CPUID_BIT(FEAT_X1_ECX, 2), CPUID_CR8LEGACY = CPUID_BIT(FEAT_X1_ECX, 4),
     CPUID_ABM = CPUID_BIT(FEAT_X1_ECX, 5), CPUID_SSE4A = CPUID_BIT(FEAT_X1_ECX, 6), CPUID_MISALIGNSSE = CPUID_BIT(FEAT_X1_ECX, 7),
     CPUID_3DNOWPREFETCH = CPUID_BIT(FEAT_X1_ECX, 8), CPUID_XOP = CPUID_BIT(FEAT_X1_ECX, 11), CPUID_FMA4 = CPUID_BIT(FEAT_X1_ECX, 16),
+    CPUID_TOPOEXT = CPUID_BIT(FEAT_X1_ECX, 22),
     CPUID_TBM = CPUID_BIT(FEAT_X1_ECX, 21), CPUID_INVTSC = CPUID_BIT(FEAT_X7_EDX, 8), CPUID_CLZERO = CPUID_BIT(FEAT_X8_EBX, 0),
     CPUID_WBNOINVD = CPUID_BIT(FEAT_X8_EBX, 9), CPUID_ARAT = CPUID_BIT(FEAT_6_EAX, 2),
     CPUID_XSAVEOPT = CPUID_BIT(FEAT_D1_EAX, 0), CPUID_XSAVEC = CPUID_BIT(FEAT_D1_EAX, 1), CPUID_XGETBV1 = CPUID_BIT(FEAT_D1_EAX, 2),
@@ -64,7 +65,9 @@ enum {
 
 /* Bits of FEAT_HV: enlightenments of Microsoft's hypervisor interface (its Top-Level Functional Specification). */
 enum { HV_RELAXED, HV_VAPIC, HV_VPINDEX, HV_RUNTIME, HV_SYNIC, HV_STIMER, HV_TIME, HV_CRASH, HV_RESET, HV_FREQUENCIES,
-       HV_REENLIGHTENMENT, HV_TLBFLUSH, HV_IPI, HV_STIMER_DIRECT };
+       HV_REENLIGHTENMENT, HV_TLBFLUSH, HV_IPI, HV_STIMER_DIRECT, HV_AVIC, HV_XMM_INPUT, HV_TLBFLUSH_EXT, HV_EMSR_BITMAP,
+       HV_TLBFLUSH_DIRECT, HV_EVMCS, HV_ENFORCE_CPUID, HV_NO_CORESHARING };
+typedef enum HvVersion { HV_BUILD, HV_MAJOR, HV_MINOR, HV_SPACK, HV_SBRANCH, HV_SNUMBER, HV_VERSIONS } HvVersion;
 
 typedef enum CpuVendor { VENDOR_INTEL, VENDOR_AMD } CpuVendor;
 
@@ -74,6 +77,8 @@ typedef struct CpuExtras {
     uint32_t hv_spinlocks; /* hv-spinlocks=: tries before a notice; 0: not said */
     char hv_vendor[13];    /* hv-vendor-id=; empty: the usual one */
     bool hv_passthrough;
+    bool hv_version_said;
+    uint32_t hv_version[HV_VERSIONS]; /* hv-version-id-*= */
 } CpuExtras;
 
 /* A named model.  vCPUs hold a copy with what the command line changed. */

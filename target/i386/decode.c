@@ -447,17 +447,19 @@ static uint16_t decode_written(const ZydisDecodedInstruction *z, const ZydisDeco
     return mask;
 }
 
-static DecodeResult decode_one(X86Cpu *cpu, const uint8_t *bytes, unsigned len, uint16_t off, Insn *out, Decoded *full)
+DecodeResult decode_one(X86Cpu *cpu, const uint8_t *bytes, unsigned len, uint16_t off, Insn *out, Decoded *full)
 {
     const ZydisDecoder *zd = &decode_decoders[decode_kind(cpu->mode)];
     ZydisDecodedInstruction z;
     ZydisDecodedOperand ops[ZYDIS_MAX_OPERAND_COUNT];
-    Decoded d = { .mode = cpu->mode };
+    Decoded d;
     uint8_t copy[16] = { 0 };
     bool alt_cr8 = false;
 
     len = MIN(len, 15);
     memcpy(copy, bytes, len);
+    memset(&d, 0, sizeof(d)); /* what lies between its fields too: decode-cache.c compares */
+    d.mode = cpu->mode;
     memset(out, 0, sizeof(*out));
     out->off = off;
     ZyanStatus st = ZydisDecoderDecodeFull(zd, copy, len, &z, ops);
@@ -515,12 +517,17 @@ static void op_rip_wide(X86Cpu *cpu, const Insn *i)
 
 DecodeResult decode_insn_full(X86Cpu *cpu, const uint8_t *bytes, unsigned len, uint16_t off, Insn *out, Decoded *d)
 {
+    if (decode_cache_find(cpu, bytes, len, off, out, d)) {
+        return DECODE_OK;
+    }
     d->rip_wide = false;
     d->mnemonic = NULL;
     DecodeResult r = decode_one(cpu, bytes, len, off, out, d);
 
     if (G_UNLIKELY(d->rip_wide)) {
         out->fn = op_rip_wide;
+    } else if (r == DECODE_OK && d->mnemonic) {
+        decode_cache_add(cpu, out, d);
     }
     return r;
 }

@@ -16,8 +16,8 @@ typedef enum OperandKind {
 typedef enum OperandPlace { PLACE_OTHER, PLACE_REG, PLACE_RM, PLACE_VVVV } OperandPlace;
 
 typedef struct Operand {
-    OperandKind kind;
-    OperandPlace place;
+    OperandKind kind : 8;
+    OperandPlace place : 8;
     uint8_t reg;   /* GPR: byte offset into regs; others: plain number */
     uint16_t size; /* bytes */
     bool read, write;
@@ -72,6 +72,9 @@ typedef enum DecodeResult { DECODE_OK, DECODE_MORE /* needs bytes beyond @len */
 DecodeResult decode_insn(X86Cpu *cpu, const uint8_t *bytes, unsigned len, uint16_t off, Insn *out);
 /* The same for the translator: what the select functions saw goes to *@d; its mnemonic is NULL when @out only raises. */
 DecodeResult decode_insn_full(X86Cpu *cpu, const uint8_t *bytes, unsigned len, uint16_t off, Insn *out, Decoded *d);
+
+/* Forms seen before are kept (decode-cache.c) until this: CPUID features have changed, or the CPU goes. */
+void decode_forget(X86Cpu *cpu);
 
 /* Disassembly for the monitor and -d in_asm: Intel syntax; returns the length, 0: undecodable. */
 unsigned decode_text(uint32_t mode, uint64_t rip, const uint8_t *bytes, unsigned len, char *text, size_t text_size);

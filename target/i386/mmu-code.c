@@ -40,20 +40,6 @@ void mmu_fetch_io(X86Cpu *cpu, uint64_t phys, void *buf, unsigned len)
     x86_io_unlock(cpu);
 }
 
-typedef struct RamPage {
-    const RamBlock *ram;
-    uint64_t off;
-} RamPage;
-
-static void drop_write_tag(TlbEntry *e, const TlbPhys *p, void *opaque)
-{
-    const RamPage *page = opaque;
-
-    if (p->ram == page->ram && p->ram_off == page->off && (e->write & 0xfff) == 0) {
-        e->write |= TLB_SLOW;
-    }
-}
-
 /* @self: the vCPU that waits, as long as it takes; NULL: the main thread, which gives up at @deadline (false). */
 static bool wait_for_flush(X86Cpu *self, X86Cpu *other, int64_t deadline)
 {
@@ -85,19 +71,15 @@ enum { CODE_WRITES_MAX = 64, CODE_PENDING = 255 };
 
 static void drop_direct_writers(X86Cpu *cpu, RamBlock *ram, uint64_t page_off, unsigned writers)
 {
-    RamPage page = { ram, page_off };
-
+    if (writers & mmu_writer_bit(cpu)) {
+        tlb_drop_write(cpu, ram->host + page_off);
+        cpu->tlb_epoch++;
+    }
     for (unsigned i = 0; i < vcpu_count(); i++) {
         X86Cpu *other = x86_cpu(vcpu_get(i));
 
-        if (!(writers & mmu_writer_bit(other))) {
-            continue;
-        }
-        if (other != cpu) {
+        if (other != cpu && (writers & mmu_writer_bit(other))) {
             wait_for_flush(cpu, other, 0);
-        } else {
-            tlb_each(cpu, drop_write_tag, &page);
-            cpu->tlb_epoch++;
         }
     }
 }

@@ -29,9 +29,6 @@ static inline unsigned tlb_index(const X86Cpu *cpu)
     return cpu->tlb_way;
 }
 
-/* A tag that names the page but never matches the inline look-up: the access must take the slow path. */
-#define TLB_SLOW ((uint64_t)1)
-
 /* After tlb_get() of the same address. */
 static inline TlbPhys *tlb_phys_of(X86Cpu *cpu, unsigned idx, uint64_t lin)
 {

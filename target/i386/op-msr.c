@@ -201,7 +201,7 @@ static void op_wrpkru(X86Cpu *cpu, const Insn *i)
 }
 
 const OpRow ops_msr[] = {
-    { "cpuid", op_cpuid, NULL, 0 },
+    { "cpuid", op_cpuid, NULL, INSN_END }, /* serialises: written code is told of by events, seen at the end of blocks */
     { "rdmsr", op_rdmsr, NULL, INSN_END },
     { "wrmsr", op_wrmsr, NULL, INSN_END },
     { "rdtsc", op_rdtsc, NULL, 0 },

@@ -147,8 +147,11 @@ TlbEntry *tlb_put(X86Cpu *cpu, unsigned way, const TlbEntry *e, const TlbPhys *p
 TlbEntry *tlb_recall(X86Cpu *cpu, unsigned way, uint64_t lin);
 /* After a page fault: what the current space holds for the page. */
 void tlb_drop_faulting(X86Cpu *cpu, uint64_t lin);
-/* Calls @fn for each entry of every space. */
-void tlb_each(X86Cpu *cpu, void (*fn)(TlbEntry *e, const TlbPhys *p, void *opaque), void *opaque);
+/* A tag that names the page but never matches the inline look-up: the access must take the slow path. */
+#define TLB_SLOW ((uint64_t)1)
+
+/* No entry of any space writes to the page at this host address without the slow path any more. */
+void tlb_drop_write(X86Cpu *cpu, const uint8_t *page);
 /* As address_space_lookup() in the CPU's own view, from memory of the last answer; good until the next flush, as TLB entries are. */
 void tlb_lookup_slow(X86Cpu *cpu, uint64_t phys, MemLookup *m);
 static inline TlbRange *tlb_range(X86Cpu *cpu, uint64_t phys)

@@ -426,17 +426,17 @@ void tlb_drop_faulting(X86Cpu *cpu, uint64_t lin)
     }
 }
 
-void tlb_each(X86Cpu *cpu, void (*fn)(TlbEntry *e, const TlbPhys *p, void *opaque), void *opaque)
+void tlb_drop_write(X86Cpu *cpu, const uint8_t *page)
 {
     for (unsigned n = 0; n < TLB_SPACES * TLB_COUNT; n++) {
         TlbTable *t = &cpu->tlb_set->space[n / TLB_COUNT].way[n % TLB_COUNT];
 
         for (unsigned kind = 0; kind < TLB_KINDS; kind++) {
             for (uint32_t k = 0; k < t->list[kind].count; k++) {
-                uint32_t slot = t->list[kind].slot[k];
+                TlbEntry *e = &t->entry[t->list[kind].slot[k]];
 
-                if (t->phys[slot].perm) {
-                    fn(&t->entry[slot], &t->phys[slot], opaque);
+                if (!(e->write & 0xfff) && (const uint8_t *)(uintptr_t)(e->write + e->addend) == page) {
+                    e->write |= TLB_SLOW;
                 }
             }
         }

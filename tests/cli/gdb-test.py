@@ -167,21 +167,30 @@ def steps_and_registers_from_reset():
 
 
 @case
-def registers_and_modes():
+def breakpoints_in_each_mode():
+    """In code of plain instructions, which a /dev/kvm that interprets runs too."""
     with Guest() as g:
         g.connect()
         must_be(g.register(16), 0xFFF0, "rip")
         must_be(g.register(18), 0xF000, "cs")
+        before = g.ask(f"m{SYMBOLS['guest_protected']:x},10")
         must_have(g.run_to("guest_protected"), "T05", "thread:01")
         must_be(g.register(27) & 1, 1, "CR0.PE")
         must_be(g.register(18), 0x18, "cs")
-        g.run_to("guest_main")
+        must_be(g.ask(f"m{SYMBOLS['guest_protected']:x},10"), before)
+        must_have(g.run_to("guest_main"), "T05")
         must_be(g.register(16), SYMBOLS["guest_main"], "rip")
         must_be(g.register(32), 0x500, "efer")
         must_be(g.ask("vCont;s:1")[:3], "T05")
         must_be(g.register(0), 0x1122334455667788, "rax")
         must_be(g.ask("P1=efbeadde00000000"), "OK")
         must_be(g.register(1), 0xDEADBEEF, "rbx")
+
+
+@case
+def vector_and_x87_registers():
+    with Guest() as g:
+        g.connect()
         g.run_to("again")
         must_be(g.ask("p21")[:20], "000000000000" "00" "80ff3f", "st0")
         must_be(g.ask("p34"), "8877665544332211" + "0" * 16, "xmm3")

@@ -94,6 +94,9 @@ def refusals():
     fails(*PC, "-object", "memory-backend-ram,id=m,size=1M,policy=bind,host-nodes=63", parts=["cannot be bound"])
     fails(*PC, "-object", "memory-backend-file,id=m,size=1M", parts=["mem-path= is missing"])
     fails(*PC, "-object", "memory-backend-file,id=m,size=1M,mem-path=/nowhere/x", parts=["cannot open '/nowhere/x'"])
+    fails(*PC, "-m", "64", "-mem-path", "/dev/nohugepages", parts=["there is no '/dev/nohugepages'",
+                                                                   "mount -t hugetlbfs hugetlbfs /dev/nohugepages"])
+    fails(*PC, "-m", "4T", "-mem-prealloc", parts=["4194304 MiB are wanted at once", "this host has", "A smaller -m"])
     fails(*PC, "-object", "memory-backend-memfd,id=m,size=64T,hugetlb=on,prealloc=on", parts=["huge pages"])
     fails(*PC, "-object", "memory-backend-ram,id=m,size=1M,shar=on", parts=["shar", "share"])
     fails(*PC, "-overcommit", "cpu-pm=on", parts=["needs -accel kvm"])

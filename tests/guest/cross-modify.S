@@ -2,7 +2,8 @@
 /*
  * Cross-modifying code: one processor patches what the other runs. By the manual's protocol (Intel SDM vol. 3, 9.1.3: flag, then a
  * serialising instruction); by the breakpoint protocol of operating systems, in which the other one never stops to wait; by plain
- * aligned stores, which the other one must see in time; and by breaking a loop that would never end. Needs -smp 2.
+ * aligned stores, which the other one must see in time; by breaking a loop that would never end; and by the manual's protocol again, with
+ * nothing but the serialising instruction between a long straight run and the new code, to which a direct jump leads. Needs -smp 2.
  *
  * Processors do all of this (the host's own was asked too). QEMU 7.2's software CPU is no oracle here: it passes the first part
  * only, for it can keep a translation of the bytes as they were before the store.
@@ -18,6 +19,10 @@
 #define POKE_ROUNDS 100
 #define PLAIN_ROUNDS 500
 #define LOOP_ROUNDS 60
+#define STRAIGHT_ROUNDS 300
+#define STRAIGHT 0x11000 /* a page of straight code */
+#define STRAIGHT_END 0x11f00
+#define DIVISIONS 560
 #define TRAPPED 0x7fffffff
 
 /* Shared words, a cache line each. */
@@ -30,13 +35,14 @@
 #define OLD 0x20180     /* what it may return while it is being patched */
 #define TRAPS 0x201c0   /* breakpoints that it ran into */
 #define TURNS 0x20200   /* calls that it has made */
+#define INSIDE 0x20240  /* the round for which it is in the straight code */
 
 guest_main:
     SET_GATE(3, breakpoint)
     SET_GATE(0x50, heard)
     mov $FLAG, %edi
     xor %eax, %eax
-    mov $(0x240 / 8), %ecx
+    mov $(0x280 / 8), %ecx
     rep stosq
     movb $0xea, AP_PAGE
     movl $(0xf0000000 | OFF(other)), AP_PAGE + 1
@@ -146,7 +152,60 @@ guest_main:
     inc %r13d
     cmp $(LOOP_ROUNDS + 1), %r13d
     jne 1b
+
+    /* ---- no jump backwards, call or return between the flag's reading and the new code */
+    call lay_out_straight
+    movl $0, FLAG
+    movl $0, DONE
+    movl $4, PHASE
+    mov $1, %r13d
+1:  cmp %r13d, INSIDE
+    jne 1b
+    lea 0x1000(%r13), %eax
+    mov %eax, STRAIGHT_END + 1
+    mov %r13d, FLAG
+2:  pause
+    cmp %r13d, DONE
+    jne 2b
+    inc %r13d
+    cmp $(STRAIGHT_ROUNDS + 1), %r13d
+    jne 1b
     PASS
+
+/* "I am inside"; what takes a while; the flag is there: serialise and go on to the end of the page; else return -1. */
+lay_out_straight:
+    mov $straight, %esi
+    mov $STRAIGHT, %edi
+    mov $(straight_division - straight), %ecx
+    rep movsb
+    mov $DIVISIONS, %edx
+1:  mov $straight_division, %esi
+    mov $(straight_tail - straight_division), %ecx
+    rep movsb
+    dec %edx
+    jnz 1b
+    mov $(straight_end - straight_tail), %ecx
+    rep movsb
+    movb $0xe9, (%rdi) /* jmp STRAIGHT_END */
+    mov $(STRAIGHT_END - 5), %eax
+    sub %edi, %eax
+    mov %eax, 1(%rdi)
+    movb $0xb8, STRAIGHT_END
+    movb $0xc3, STRAIGHT_END + 5
+    ret
+straight:
+    mov %r13d, INSIDE
+straight_division:
+    xor %edx, %edx
+    div %rbx
+straight_tail:
+    cmp %r13d, FLAG
+    je 1f
+    mov $-1, %eax
+    ret
+1:  xor %eax, %eax
+    cpuid
+straight_end:
 
 pause_a_little:
     mov $2000, %ecx
@@ -259,6 +318,22 @@ other64:
     inc %r13d
     cmp $(LOOP_ROUNDS + 1), %r13d
     jne 7b
+1:  pause
+    cmpl $4, PHASE
+    jne 1b
+
+    mov $1, %r13d
+9:  mov $1, %ebx
+    mov $STRAIGHT, %eax
+    call *%rax
+    cmp $-1, %eax
+    je 9b
+    lea 0x1000(%r13), %edx
+    EXPECT(%eax, %edx)
+    mov %r13d, DONE
+    inc %r13d
+    cmp $(STRAIGHT_ROUNDS + 1), %r13d
+    jne 9b
 8:  hlt
     jmp 8b
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * What a translator must not get wrong, all at once and on every processor at the same time: code that rewrites itself, pages
- * that are remapped under running code, faults in fetches and in the middle of rep movs, and a walk through long, compatibility,
+ * What a translator must not get wrong, all at once and on every processor at the same time: code that rewrites itself, bytes that mean
+ * something else in another mode, pages that are remapped under running code, faults in fetches and in the middle of rep movs, and a walk through long, compatibility,
  * protected and real mode and back, while the timer of the local APIC interrupts in each of these modes.
  *
  * Every processor works in an area of its own, pointed to by ebp in all modes (the interrupt handlers rely on it), and counts
@@ -38,6 +38,8 @@
 #define WANTED 56 /* 64 bits: the table entry that the page fault puts in */
 #define SAVED_SP 64
 #define FAULTS_WANTED 72
+#define TWOFOLD_COMPAT 76 /* what the code of two meanings made of START */
+#define TWOFOLD_PROTECTED 80
 #define AREA_CODE 0x1000
 #define AREA_PAGES 0x2000 /* three pages that appear in the window */
 #define AREA_TABLE 0x5000
@@ -195,6 +197,7 @@ lay_out_code:
     lea AREA_CODE + 0x100(%rbp), %rdi
     mov $(patch_end - patch_next), %ecx
     rep movsb
+    movl $0xc3c0ff48, AREA_CODE + 0x200(%rbp) /* inc %rax; in 32-bit code dec %eax and inc %eax; ret */
     xor %ebx, %ebx
 1:  mov %ebx, %edx /* page by page: a function at 0, one that changes its own page at 0x100 */
     shl $12, %edx
@@ -300,6 +303,18 @@ map_page:
     ret
 
 remap:
+    mov $6, %r13d /* nothing but other pages, so that nothing else makes a translator look again */
+1:  call random_page
+    lea 0x1000(%rax), %r12d
+    call map_page
+    call *%rbx
+    EXPECT(%eax, %r12d)
+    call *%rbx /* it may have learned the way now */
+    EXPECT(%eax, %r12d)
+    call *%rbx
+    EXPECT(%eax, %r12d)
+    dec %r13d
+    jnz 1b
     call random_page
     lea 0x1000(%rax), %r12d
     call map_page
@@ -393,6 +408,14 @@ page_fault: /* puts the wanted entry in; faults elsewhere are failures */
 change_modes:
     call random
     mov %eax, START(%rbp)
+    mov %eax, %r12d
+    lea AREA_CODE + 0x200(%rbp), %rdx
+    call *%rdx
+    call *%rdx
+    call *%rdx
+    add $3, %r12d
+    EXPECT(%eax, %r12d)
+    mov START(%rbp), %eax
     COMPUTE
     mov %eax, %r12d
     push %r12
@@ -412,6 +435,10 @@ compatible:
     mov START(%ebp), %eax
     COMPUTE
     mov %eax, RESULT_COMPAT(%ebp)
+    mov START(%ebp), %eax
+    lea AREA_CODE + 0x200(%ebp), %edx
+    call *%edx
+    mov %eax, TWOFOLD_COMPAT(%ebp)
     AWAIT_TICK(TICKS64, %ds:)
     cli
     /* paging off: out of long mode */
@@ -427,6 +454,10 @@ compatible:
     mov START(%ebp), %eax
     COMPUTE
     mov %eax, RESULT_PROTECTED(%ebp)
+    mov START(%ebp), %eax
+    lea AREA_CODE + 0x200(%ebp), %edx
+    call *%edx
+    mov %eax, TWOFOLD_PROTECTED(%ebp)
     AWAIT_TICK(TICKS32, %ds:)
     cli
     ljmp $SEL_CODE16, $OFF(protected16)
@@ -475,6 +506,9 @@ back:
     mov SAVED_SP(%rbp), %rsp
     sti
     pop %r12
+    mov START(%rbp), %edx
+    EXPECT(%edx, TWOFOLD_COMPAT(%rbp))
+    EXPECT(%edx, TWOFOLD_PROTECTED(%rbp))
     mov RESULT_COMPAT(%rbp), %eax
     EXPECT(%eax, %r12d)
     mov RESULT_PROTECTED(%rbp), %eax

@@ -64,6 +64,18 @@ def firmware_comes_up():
         raise Failure("no boot prompt within a minute: " + " / ".join(line for line in machine.screen() if line))
 
 
+def debugger_stops_in_plain_code():
+    """Breakpoints in debug registers and steps, from reset to 64-bit code, by the debug server."""
+    reason = why_not()
+    if reason:
+        print(f"ok - a debugger on this machine's /dev/kvm # SKIP {reason}")
+        return
+    done = subprocess.run(["tests/cli/gdb-test.py", "breakpoints_in_each_mode", "kill_ends"], stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                          text=True, check=False, timeout=120, env={**os.environ, "RHEA_ACCEL": "kvm"})
+    if done.returncode:
+        raise Failure(done.stdout)
+
+
 def fake_host(**environment):
     """What `-accel help` says of kvm on a host like that, and what `-accel kvm` and `kvm:tcg` say and do."""
     library = os.path.join(FOLDER.name, "fake.so")
@@ -130,4 +142,4 @@ def each_reason_is_told():
 
 
 FOLDER = tempfile.TemporaryDirectory(prefix="rhea-host-")
-run_cases(each_reason_is_told, help_and_error_agree, fallback_says_why_once, firmware_comes_up)
+run_cases(each_reason_is_told, help_and_error_agree, fallback_says_why_once, firmware_comes_up, debugger_stops_in_plain_code)

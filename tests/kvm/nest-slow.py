@@ -5,5 +5,5 @@ went wrong there came every third time."""
 import os
 
 HERE = os.path.dirname(os.path.abspath(__file__))
-os.execv(os.path.join(HERE, "nest"), ["nest", "--limit", "1800", "tests/kvm/inside", "stress_guest", "local_apics_in_kernel",
-                                      *["local_apics_in_kernel_of_two"] * 6, *["pause_and_reset"] * 3])
+os.execv(os.path.join(HERE, "nest"), ["nest", "--qemu", "--limit", "1800", "tests/kvm/inside", "cpuid_is_qemus", "stress_guest",
+                                      "local_apics_in_kernel", *["local_apics_in_kernel_of_two"] * 6, *["pause_and_reset"] * 3])

@@ -210,16 +210,20 @@ TEST(features_that_are_not_shown)
     Insn i;
 
     cpu->feat[CPUID_BMI1 >> 5] &= ~(1u << (CPUID_BMI1 & 31));
+    decode_forget(cpu);
     CHECK_UD(M64, 0xc4, 0xe2, 0x60, 0xf2, 0xc1); /* andn */
     i = decode(M64, BYTES(0xf3, 0x0f, 0xbc, 0xc1));
     CHECK(i.fn == decode(M64, BYTES(0x0f, 0xbc, 0xc1)).fn); /* tzcnt is bsf there */
     cpu->feat[CPUID_BMI1 >> 5] = UINT32_MAX;
+    decode_forget(cpu);
     CHECK_LEGAL(M64, 0xc4, 0xe2, 0x60, 0xf2, 0xc1);
     i = decode(M64, BYTES(0xf3, 0x0f, 0xbc, 0xc1));
     CHECK(i.fn != decode(M64, BYTES(0x0f, 0xbc, 0xc1)).fn);
     cpu->feat[CPUID_CMOV >> 5] &= ~(1u << (CPUID_CMOV & 31));
+    decode_forget(cpu);
     CHECK_UD(M32, 0x0f, 0x44, 0xc1);
     cpu->feat[CPUID_CMOV >> 5] = UINT32_MAX;
+    decode_forget(cpu);
 }
 
 /* Any bytes give an instruction with a function, of a length that the bytes have, in every mode. */
@@ -240,6 +244,42 @@ TEST(any_bytes)
         CHECK(i.fn && i.len >= 1 && i.len <= 15);
         CHECK(i.base <= R_RIP * 8 && i.index <= R_RIP * 8 && i.seg <= SEG_GS && i.scale <= 3);
     }
+}
+
+/* What a form seen before gives is what the bytes alone give, whatever follows the opcode. */
+TEST(forms_seen_before)
+{
+    static const uint32_t modes[] = { M64, M64, M32, M16, MODE_PE | MODE_LMA | MODE_CODE32 };
+    static X86Cpu fresh; /* that knows nothing */
+    uint32_t seed = 7;
+    unsigned legal = 0;
+    uint8_t buf[15] = { 0 };
+
+    fresh = *the_cpu();
+    for (unsigned n = 0; n < 100000; n++) {
+        Insn i, j;
+        Decoded d, e;
+
+        memset(&d, 0, sizeof(d));
+        memset(&e, 0, sizeof(e));
+        for (unsigned k = 0; k < sizeof(buf); k++) {
+            seed = seed * 1664525 + 1013904223;
+            buf[k] = n % 8 && k < 4 ? buf[k] : (uint8_t)(seed >> 24); /* the first bytes of the one before */
+        }
+        fresh.decode_cache = NULL;
+        the_cpu()->mode = fresh.mode = modes[n / 8 % G_N_ELEMENTS(modes)];
+        unsigned len = n % 16 ? 15 : 1 + n / 16 % 15;
+        uint16_t off = (uint16_t)(seed >> 8 & 0xfff);
+
+        DecodeResult r = decode_insn_full(the_cpu(), buf, len, off, &i, &d);
+
+        CHECK_EQ(r, decode_insn_full(&fresh, buf, len, off, &j, &e));
+        CHECK(r == DECODE_MORE || !memcmp(&i, &j, sizeof(i)));
+        CHECK(r == DECODE_MORE || !d.mnemonic || !memcmp(&d, &e, sizeof(d)));
+        legal += d.mnemonic != NULL;
+        decode_forget(&fresh);
+    }
+    CHECK(legal > 50000);
 }
 
 TEST(text)

@@ -194,18 +194,6 @@ static bool make_case(VecCase *c, const VecForm *f, uint64_t *undefined)
 
 /* --- comparing ------------------------------------------------------------------------------------------------------------------ */
 
-/* The translator finds out that a call goes nowhere when the return address is below the stack pointer already. */
-static void forgive_push(const VecCase *c, const NativeState *host, const NativeState *emu)
-{
-    if (host->vector == EXC_GP && emu->vector == EXC_GP && getenv("ENGINE")) {
-        for (uint64_t at = c->in.regs[R_RSP] - 8; at < c->in.regs[R_RSP]; at++) {
-            if (at >= NATIVE_DATA && at < NATIVE_DATA + NATIVE_DATA_SIZE) {
-                native_guest_data()[at - NATIVE_DATA] = native_data()[at - NATIVE_DATA];
-            }
-        }
-    }
-}
-
 static bool same(const VecCase *c, uint64_t undefined, NativeState *host, NativeState *emu, char *why, size_t size)
 {
     if (host->vector == EXC_PF && host->cr2 == host->rip && emu->vector < 0 && emu->rip == host->rip) {
@@ -213,9 +201,6 @@ static bool same(const VecCase *c, uint64_t undefined, NativeState *host, Native
     }
     bool faults = host->vector >= EXC_SS && host->vector <= EXC_PF && emu->vector >= EXC_SS && emu->vector <= EXC_PF;
 
-    if (walk_is_call(c->code, c->in.compat)) {
-        forgive_push(c, host, emu);
-    }
     if (faults && walk_unordered(c->code, c->in.compat)) {
         memcpy(emu->regs, host->regs, sizeof(emu->regs));
         emu->vector = host->vector;

@@ -15,6 +15,7 @@ RUNS = [
     ("unit/align-check-test", "jit", {}),
     ("unit/cpu-system-test", "jit", {}),
     ("unit/paging-state-test", "jit", {}),
+    ("unit/engines-test", "jit,verify=on", {"ENGINES": "interp jit,verify=on", "ROUNDS": "400", "SEED": "100000"}),
     ("fuzz/cpu-fuzz", "jit", {"ROUNDS": "1500"}),
     ("fuzz/cpu-fuzz", "jit,verify=on", {"ROUNDS": "1000"}),
 ]
