@@ -4,10 +4,6 @@
 #include "accel/jit/translate.h"
 
 #define SAVED JIT_FIELD(cc_src) /* AX after LAHF and SETO AL */
-static HostMem cc_high(void)
-{
-    return host_mem(CPU, (int32_t)offsetof(X86Cpu, cc_src) + 1);
-}
 
 /* Group 2, SHLD, SHRD (SDM vol. 2, appendix A). */
 static bool is_shift(const Decoded *d)
@@ -76,23 +72,19 @@ void jit_flags_restore(Emit *e)
     emit_rr(e, 0x8b, H_RAX, S2, true);
 }
 
-static void swap_halves(Emit *e)
-{
-    HostOp rol = { .opcode = 0xc1, .opsize16 = true, .is_mem = true, .mem = SAVED, .imm_len = 1, .imm = { 8 } };
-
-    emit_op(e, &rol);
-}
-
+/* Whole and in a register: a load that finds only parts of what it wants among the last stores waits for them. */
 void jit_flags_to_c(Emit *e)
 {
-    swap_halves(e);
-    emit_mi8(e, 0xc0, 4, cc_high(), 3); /* shl */
+    emit_op(e, &(HostOp){ .map = 1, .opcode = 0xb7, .reg = H_RAX, .is_mem = true, .mem = SAVED });
+    EMIT(e, 0x86, 0xe0, 0xc0, 0xe4, 0x03); /* xchg al, ah; shl ah, 3 */
+    emit_rm(e, 0x89, H_RAX, SAVED, true);
 }
 
 void jit_flags_from_c(Emit *e)
 {
-    emit_mi8(e, 0xc0, 5, cc_high(), 3); /* shr */
-    swap_halves(e);
+    emit_rm(e, 0x8b, H_RAX, SAVED, true);
+    EMIT(e, 0xc0, 0xec, 0x03, 0x86, 0xe0); /* shr ah, 3; xchg al, ah */
+    emit_op(e, &(HostOp){ .opcode = 0x89, .opsize16 = true, .reg = H_RAX, .is_mem = true, .mem = SAVED });
 }
 
 void jit_flags_before_clobber(JitTr *t, JitInsn *j)

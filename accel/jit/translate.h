@@ -138,7 +138,7 @@ void jit_flags_analyse(JitInsn *j);                     /* fl_* from the decoder
 void jit_flags_liveness(JitTr *t);
 void jit_flags_save(JitTr *t, Emit *e);                 /* host -> memory, whatever fl_* say */
 void jit_flags_restore(Emit *e);                        /* memory -> host; uses S2 */
-void jit_flags_to_c(Emit *e);                           /* cc_src as generated code has it -> CC_FLAGS; host's flags clobbered */
+void jit_flags_to_c(Emit *e);                           /* cc_src as generated code has it -> CC_FLAGS; clobbers rax and flags */
 void jit_flags_from_c(Emit *e);
 void jit_flags_before_clobber(JitTr *t, JitInsn *j);    /* @j is about to destroy the host's flags before it reads or sets the guest's */
 void jit_flags_for(JitTr *t, JitInsn *j);               /* the host's are what @j looks at */
