@@ -209,7 +209,7 @@ endif
 
 RUN_TESTS := tests/run --build $(BUILD)
 .PHONY: check check-unit check-qtest check-cli check-guest check-boot check-ui check-kvm check-fuzz check-style check-slow check-clang bench bench-kvm
-check: all guests $(BENCH_GUESTS) $(UI_GUESTS) test-programs asan guest-kernels | deps-test
+check: all guests $(BENCH_GUESTS) $(UI_GUESTS) $(KVM_GUESTS) test-programs asan guest-kernels | deps-test
 	@$(RUN_TESTS) style unit state image qtest cli ui guest fuzz boot kvm
 check-unit: programs $(LINKED_TESTS) $(BUILD)/tests/fuzz/cpu-fuzz
 	@$(RUN_TESTS) unit state image
@@ -232,7 +232,7 @@ check-style:
 	@$(RUN_TESTS) style
 # Systems that the slow tests start, unpacked under build/guest like the kernels.
 SLOW_PACKAGES := ipxe ovmf debian-installer-12-netboot-i386 debian-installer-12-netboot-amd64 memtest86+ xen-hypervisor-4.17-amd64
-check-slow: all guests $(BENCH_GUESTS) $(BUILD)/tests/unit/engines-test guest-kernels | deps-test
+check-slow: all guests $(BENCH_GUESTS) $(KVM_GUESTS) $(BUILD)/tests/unit/engines-test guest-kernels | deps-test
 	@scripts/guest/fetch $(SLOW_PACKAGES) || [ $$? = 3 ]
 	@$(RUN_TESTS) slow
 check-clang:

@@ -236,7 +236,7 @@ static void exit_leave(JitExit *e)
     *p = e->next_in;
 }
 
-void jit_exit_link(JitCpu *j, JitExit *e, JitBlock *to, uint64_t key)
+void jit_exit_link(JitCpu *j, JitExit *e, JitBlock *to, uint64_t from, uint64_t salt)
 {
     if (e->to != to) {
         if (e->to) {
@@ -248,7 +248,10 @@ void jit_exit_link(JitCpu *j, JitExit *e, JitBlock *to, uint64_t key)
         emit_patch(e->site, j->mem.rx - j->mem.rw, e->polls ? to->polling : to->code);
     }
     if (e->key) {
-        st_le64(e->key, key);
+        uint64_t page = (from + (uint64_t)(int64_t)e->rel) & ~(uint64_t)0xfff;
+
+        st_le64(e->key, salt ^ from);
+        st_le64(e->page, to->mode & MODE_CODE64 ? page : (uint32_t)page);
     }
 }
 

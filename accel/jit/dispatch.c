@@ -179,19 +179,19 @@ static void exit_far(JitTr *t, const JitInsn *j, int32_t rel)
     Emit *e = t->e, *c = t->cold;
     const uint8_t *unknown = exit_unknown(t, NULL, NULL, 0);
     HostOp count = { .opcode = 0x83, .reg = 5, .is_mem = true, .mem = JIT_FIELD(jit_relink), .imm_len = 1, .imm = { 1 } };
-    HostOp add = { .opcode = 0x81, .reg = 0, .w = jit_code64(t), .is_mem = true, .mem = jit_reg_mem(R_RIP), .imm_len = 4 };
-
-    st_le32(add.imm, (uint32_t)rel & ~0xfffu);
     uint8_t *key = emit_mov_imm_later(e, S1);
 
     emit_rm(e, 0x33, S1, jit_reg_mem(R_RIP), true);
     emit_rm(e, 0x3b, S1, JIT_FIELD(jit_salt), true);
     uint8_t *no_key = emit_jcc_later(e, CC_NE);
 
-    emit_op(e, &add);
+    uint8_t *page = emit_mov_imm_later(e, S0); /* known, and so RIP waits for nothing */
+
+    emit_rm(e, 0x89, S0, jit_reg_mem(R_RIP), true);
     JitExit *x = exit_new(t, rel, emit_jmp_later(e), rel <= j->i.off || !jit_code64(t)); /* 4 GiB are a circle: forwards for ever */
 
     x->key = key;
+    x->page = page;
     exit_stub(t, x);
     emit_patch(no_key, e->to_rx, emit_rx(c));
     emit_op(c, &count);

@@ -52,7 +52,7 @@ typedef struct JitExit {
     struct JitExit *next_in; /* among those that jump to @to */
     struct JitExit *next;    /* of @from */
     uint8_t *site;           /* its displacement, write mapping */
-    uint8_t *key;            /* to another page: its 64 bits, write mapping (dispatch.c); else NULL */
+    uint8_t *key, *page;     /* to another page: the 64 bits of its key and of that page's address, write mapping (dispatch.c); else NULL */
     const uint8_t *stub;
     int32_t rel;             /* the target, from the begin of the page of @from */
     bool polls;              /* it is backwards: to where the target looks for events */
@@ -185,7 +185,8 @@ const uint8_t *jit_cache_code(const X86Cpu *cpu, const uint8_t *host); /* from t
 void jit_cache_enter(JitCpu *j, JitBlock *b);          /* notes it in the inline table */
 JitChunk *jit_cache_room(JitCpu *j);                   /* a chunk with room for one more block; may evict */
 void *jit_cache_alloc(JitChunk *c, size_t bytes);      /* lives as long as the chunk's code */
-void jit_exit_link(JitCpu *j, JitExit *e, JitBlock *to, uint64_t key); /* from now on to @to; a far one while it has this key */
+/* From now on to @to; one to another page when it comes from the page at the address @from, while the salt is this one. */
+void jit_exit_link(JitCpu *j, JitExit *e, JitBlock *to, uint64_t from, uint64_t salt);
 void jit_cache_unlink_in(JitCpu *j, JitBlock *b); /* jumps to it will be looked for anew */
 void jit_cache_drop(JitCpu *j, JitBlock *b);
 void jit_cache_written(JitCpu *j);                     /* drops what VCPU_EV_CODE told of */

@@ -382,7 +382,7 @@ const uint8_t *jit_help_group(X86Cpu *cpu, void *arg, uint64_t lowest)
     }
     j->stats.plain++;
     if (!dead && j->evictions == evictions && !s->plain->to && b->host == from->host - ((uintptr_t)from->host & 0xfff) + s->off) {
-        jit_exit_link(j, s->plain, b, 0);
+        jit_exit_link(j, s->plain, b, 0, 0);
     }
     return b->code;
 }
@@ -428,7 +428,7 @@ const uint8_t *jit_help_link(X86Cpu *cpu, void *arg, uint64_t val)
         return NULL;
     }
     if (j->evictions == evictions && !x->from->dead && link_right(cpu, x, b, lin)) {
-        jit_exit_link(j, x, b, cpu->jit_salt ^ page);
+        jit_exit_link(j, x, b, page, cpu->jit_salt);
     }
     return b->code;
 }
