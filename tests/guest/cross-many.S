@@ -8,9 +8,8 @@
  */
 #define GUEST_MODE MODE_PM32
 #include "tests/guest/guest.h"
+#include "tests/guest/others.h"
 
-#define APIC 0xfee00000
-#define AP_PAGE 0x9000
 #define NEXT 0x20000
 #define COUNT 0x20040 /* of processors */
 #define FINISHED 0x20080
@@ -37,19 +36,10 @@ guest_main:
     movzbl %al, %eax
     inc %eax
     mov %eax, COUNT
-    movb $0xea, AP_PAGE
-    movl $(0xf0000000 | OFF(other)), AP_PAGE + 1
-    movl $0x1ff, APIC + 0xf0
-    movl $0xc4500, APIC + 0x300
-    call pause_a_little
-    movl $(0xc4600 | AP_PAGE >> 12), APIC + 0x300
-    call pause_a_little
-    movl $(0xc4600 | AP_PAGE >> 12), APIC + 0x300
+    start_others
     mov COUNT, %ebx
     dec %ebx
-1:  pause
-    cmp %ebx, NEXT
-    jne 1b
+    await_others NEXT
 
     xor %esi, %esi
     movl $0, WHOSE + 1
@@ -93,32 +83,8 @@ ring: /* esi: who this is */
     lock incl FINISHED
     ret
 
-pause_a_little:
-    mov $2000, %ecx
-1:  in $0x80, %al
-    loop 1b
-    ret
-
-.code16
 other:
-    cli
-    lgdtl %cs:OFF(guest_gdtr)
-    lidtl %cs:OFF(guest_idtr)
-    mov %cr0, %eax
-    or $1, %al
-    mov %eax, %cr0
-    ljmpl $SEL_CODE32, $other32
-.code32
-other32:
-    mov $SEL_DATA32, %eax
-    mov %eax, %ds
-    mov %eax, %es
-    mov %eax, %ss
-    mov $1, %esi
-    lock xadd %esi, NEXT
-    inc %esi
-    imul $0x1000, %esi, %esp
-    add $0x40000, %esp
+    others_enter NEXT, 0x40000
     call ring
     mov %esi, %ebp
     shl $6, %ebp

@@ -6,9 +6,8 @@
  */
 #define GUEST_MODE MODE_PM32
 #include "tests/guest/guest.h"
+#include "tests/guest/others.h"
 
-#define APIC 0xfee00000
-#define AP_PAGE 0x9000
 #define VECTOR 0x50
 #define COM1 0x3f8
 #define PHASE 0x20000 /* a cache line each */
@@ -23,21 +22,12 @@ guest_main:
     mov $0x200, %ecx
     rep stosl
     movl $'h', PHASE
-    movb $0xea, AP_PAGE
-    movl $(0xf0000000 | OFF(other)), AP_PAGE + 1
-    movl $0x1ff, APIC + 0xf0
-    movl $0xc4500, APIC + 0x300
-    call pause_a_little
-    movl $(0xc4600 | AP_PAGE >> 12), APIC + 0x300
-    call pause_a_little
-    movl $(0xc4600 | AP_PAGE >> 12), APIC + 0x300
+    start_others
     mov $0x5f, %al
     out %al, $0x70
     in $0x71, %al
     movzbl %al, %ebx
-1:  pause
-    cmp %ebx, NEXT
-    jne 1b
+    await_others NEXT
     mov $(COM1 + 7), %edx /* a register that keeps what is written, where there is a port */
     mov $0x5a, %al
     out %al, %dx
@@ -92,32 +82,8 @@ set_phase: /* to al, and everybody hears of it */
     pop %ecx
     ret
 
-pause_a_little:
-    mov $2000, %ecx
-1:  in $0x80, %al
-    loop 1b
-    ret
-
-.code16
 other:
-    cli
-    lgdtl %cs:OFF(guest_gdtr)
-    lidtl %cs:OFF(guest_idtr)
-    mov %cr0, %eax
-    or $1, %al
-    mov %eax, %cr0
-    ljmpl $SEL_CODE32, $other32
-.code32
-other32:
-    mov $SEL_DATA32, %eax
-    mov %eax, %ds
-    mov %eax, %es
-    mov %eax, %ss
-    mov $1, %esi
-    lock xadd %esi, NEXT
-    inc %esi /* from 1 */
-    imul $0x1000, %esi, %esp
-    add $0x30000, %esp
+    others_enter NEXT, 0x30000
     movl $0x1ff, APIC + 0xf0
 1:  incl TURNS(, %esi, 4)
     cmpl $'p', PHASE

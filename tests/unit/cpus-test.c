@@ -5,9 +5,7 @@
 
 #include "system/machine.h"
 #include "system/runstate.h"
-#include "tests/unit/test.h"
-#include "util/mainloop.h"
-#include "util/timer.h"
+#include "tests/unit/wait.h"
 
 /* What the dummy does until it shall leave. */
 typedef enum Mode { SPIN, HALT, WANT_LOCK, ASK_SHUTDOWN, ASK_RESET } Mode;
@@ -102,18 +100,6 @@ static void end(void)
     vcpus_free();
     runstate_set_actions(&(RunstateActions){ 0 });
 }
-
-/* The main thread's part without holding the lock for ever: 5 s at most. */
-#define WAIT_FOR(cond)                                                     \
-    do {                                                                   \
-        int64_t wait_end = clock_ns(CLOCK_KIND_REALTIME) + 5 * NS_PER_SEC; \
-        while (!(cond)) {                                                  \
-            CHECK(clock_ns(CLOCK_KIND_REALTIME) < wait_end);               \
-            bql_unlock();                                                  \
-            g_usleep(200);                                                 \
-            bql_lock();                                                    \
-        }                                                                  \
-    } while (0)
 
 TEST(start_stop_start)
 {

@@ -9,9 +9,7 @@
 
 #include "system/machine.h"
 #include "system/runstate.h"
-#include "tests/unit/test.h"
-#include "util/mainloop.h"
-#include "util/timer.h"
+#include "tests/unit/wait.h"
 
 #include <stdarg.h>
 #include <sys/ioctl.h>
@@ -148,18 +146,6 @@ static Vcpu *start(void)
     x86_update_mode(x86_cpu(vcpu_get(0)));
     return vcpu_get(0);
 }
-
-/* Until @what holds: 5 s at most. */
-#define WAIT_FOR(what)                                                     \
-    do {                                                                   \
-        int64_t wait_end = clock_ns(CLOCK_KIND_REALTIME) + 5 * NS_PER_SEC; \
-        while (!(what)) {                                                  \
-            CHECK(clock_ns(CLOCK_KIND_REALTIME) < wait_end);               \
-            bql_unlock();                                                  \
-            g_usleep(200);                                                 \
-            bql_lock();                                                    \
-        }                                                                  \
-    } while (0)
 
 static void go(void)
 {

@@ -8,9 +8,7 @@
 
 #include "system/machine.h"
 #include "system/runstate.h"
-#include "tests/unit/test.h"
-#include "util/mainloop.h"
-#include "util/timer.h"
+#include "tests/unit/wait.h"
 
 #include <sys/wait.h>
 
@@ -57,13 +55,7 @@ static void run(const uint8_t *pages, unsigned count)
     atomic_store(&cpu->vcpu.halted, false);
     x86_update_mode(cpu);
     vm_start();
-    int64_t end = clock_ns(CLOCK_KIND_REALTIME) + 20 * NS_PER_SEC;
-    while (!atomic_load(&cpu->vcpu.halted)) {
-        CHECK(clock_ns(CLOCK_KIND_REALTIME) < end);
-        bql_unlock();
-        g_usleep(200);
-        bql_lock();
-    }
+    WAIT_FOR_SECONDS(atomic_load(&cpu->vcpu.halted), 20);
 }
 
 /* Two rounds of writes to random pages; each time these pages are dirty and no others. */
